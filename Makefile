@@ -1,0 +1,28 @@
+# make demo   a voice and a report from the embedded corpus     make check  format, types, imports
+# make test   the whole suite                                   make bench  ratios against references
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test check bench
+.DELETE_ON_ERROR:
+
+demo: $(INSTALLED)
+	. $(BIN)/activate && tts doctor && dvc repro
+	@echo "report:  data/report/index.html"
+	@echo "samples: data/audio/demo/"
+
+test: $(INSTALLED)
+	. $(BIN)/activate && pytest
+
+check: $(INSTALLED)
+	. $(BIN)/activate && ruff format --check . && ruff check . && mypy && lint-imports
+
+bench: $(INSTALLED)
+	. $(BIN)/activate && for script in benchmarks/*.py; do python $$script; done
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
