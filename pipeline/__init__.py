@@ -1,0 +1,1 @@
+"""What stages share: params, paths, work directories, parallel maps, results."""

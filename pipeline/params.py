@@ -1,0 +1,191 @@
+"""params.yaml as frozen, typed, cross-checked values: the only reader of that file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field
+
+
+from pipeline.yaml import read_yaml
+from tts.alignment.settings import AlignSettings
+from tts.audio.prosody import PitchSettings
+from tts.audio.spectrogram import MelDefinition
+from tts.config import build, config
+from tts.corpora import CorpusConfig
+from tts.data.splits import SplitSettings
+from tts.errors import ConfigError
+from tts.metrics.settings import EvaluateSettings
+from tts.registry import SYSTEMS, load_system
+from tts.text.frontend import TextSettings
+from tts.training.settings import RunSettings
+
+_T = TypeVar("_T")
+
+
+@config
+class BuiltRun:
+    """A run that `dvc repro` trains; repeats what dvc.yaml needs to know of it.
+
+    Attributes:
+        system, corpus, init_from: as in `runs.<name>`.
+    """
+
+    system: str
+    corpus: str
+    init_from: str | None = None
+
+
+@config
+class VoiceSettings:
+    """A voice: an acoustic run and a vocoder run, heard on a corpus' test split."""
+
+    acoustic: str
+    vocoder: str
+    corpus: str
+
+
+@config
+class Build:
+    """What `dvc repro` builds; everything else in the file is available but not built.
+
+    Attributes:
+        corpora: names under `corpora`.
+        acoustic, vocoders: runs to train, names under `runs`.
+        finetune: runs that start from another run (`init_from`).
+        voices: names under `voices`.
+    """
+
+    corpora: tuple[str, ...]
+    acoustic: dict[str, BuiltRun] = Field(default_factory=dict)
+    vocoders: dict[str, BuiltRun] = Field(default_factory=dict)
+    finetune: dict[str, BuiltRun] = Field(default_factory=dict)
+    voices: dict[str, VoiceSettings] = Field(default_factory=dict)
+
+
+@config
+class ShardSettings:
+    """How arrays are laid out on disk.
+
+    Attributes:
+        count: files of each kind.
+    """
+
+    count: int = Field(gt=0, le=999)
+
+
+@config
+class Params:
+    """All of params.yaml; each section has one owner (see the classes)."""
+
+    run: Build
+    corpora: dict[str, CorpusConfig]
+    text: TextSettings
+    align: AlignSettings
+    audio: MelDefinition
+    pitch: PitchSettings
+    split: SplitSettings
+    shards: ShardSettings
+    max_dropped: float = Field(ge=0, le=1)
+    runs: dict[str, RunSettings]
+    voices: dict[str, VoiceSettings]
+    evaluate: EvaluateSettings
+
+    def corpus(self, name: str) -> CorpusConfig:
+        """Settings of a corpus.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        return _lookup(self.corpora, name, "corpora")
+
+    def training_run(self, name: str) -> RunSettings:
+        """Settings of a run.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        return _lookup(self.runs, name, "runs")
+
+    def voice(self, name: str) -> VoiceSettings:
+        """Settings of a voice.
+
+        Raises:
+            ConfigError: there is none of this name.
+        """
+        return _lookup(self.voices, name, "voices")
+
+
+def load_params(root: Path) -> Params:
+    """Read and check params.yaml.
+
+    Raises:
+        ConfigError: names the first key that is unknown, of the wrong type, or contradicts another.
+    """
+    params = build(Params, read_yaml(root / "params.yaml"), where="")
+    _check_runs(params)
+    _check_voices(params)
+    return params
+
+
+def _check_runs(params: Params) -> None:
+    for name, run in params.runs.items():
+        where = f"runs.{name}"
+        _require(run.system, SYSTEMS, f"{where}.system")
+        _require(run.corpus, params.corpora, f"{where}.corpus")
+        build(load_system(run.system).config, run.model, where=f"{where}.model")
+        if run.init_from is not None:
+            _require(run.init_from, params.runs, f"{where}.init_from")
+    _require_all(params.run.corpora, params.corpora, "run.corpora")
+    for section in ("acoustic", "vocoders", "finetune"):
+        built: Mapping[str, BuiltRun] = getattr(params.run, section)
+        for name, row in built.items():
+            _check_built(params, row, name, f"run.{section}.{name}")
+
+
+def _check_built(params: Params, row: BuiltRun, name: str, where: str) -> None:
+    _require(name, params.runs, where)
+    run = params.runs[name]
+    for key in ("system", "corpus", "init_from"):
+        if getattr(row, key) != getattr(run, key):
+            raise ConfigError(
+                f"{where}.{key} is {getattr(row, key)!r} but runs.{name}.{key} is {getattr(run, key)!r}; make them equal"
+            )
+    _require(run.corpus, params.run.corpora, f"{where}.corpus (in run.corpora)")
+
+
+def _check_voices(params: Params) -> None:
+    for name, voice in params.voices.items():
+        _require(voice.corpus, params.corpora, f"voices.{name}.corpus")
+        for part in ("acoustic", "vocoder"):
+            run = getattr(voice, part)
+            _require(run, params.runs, f"voices.{name}.{part}")
+            kind = load_system(params.runs[run].system).kind
+            if kind != part:
+                raise ConfigError(f"voices.{name}.{part}: run {run!r} is a {kind} system, not a {part} one")
+    for name, voice in params.run.voices.items():
+        if params.voice(name) != voice:
+            raise ConfigError(f"run.voices.{name} differs from voices.{name}; make them equal")
+
+
+def _require(name: str, valid: Iterable[str], where: str) -> None:
+    names = sorted(valid)
+    if name in names:
+        return
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there is: {', '.join(names) or 'none'}"
+    raise ConfigError(f"{where}: {name!r} is not defined; {hint}")
+
+
+def _require_all(names: Iterable[str], valid: Iterable[str], where: str) -> None:
+    valid = list(valid)
+    for name in names:
+        _require(name, valid, where)
+
+
+def _lookup(table: Mapping[str, _T], name: str, where: str) -> _T:
+    _require(name, table, where)
+    return table[name]

@@ -1,0 +1,47 @@
+"""What must not change results: runtime.yaml, overridden by a git-ignored runtime.local.yaml."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.yaml import read_yaml
+from tts.config import build, config
+
+
+@config
+class Runtime:
+    """How this machine runs things.
+
+    Attributes:
+        workers: processes of data stages and threads of training; None = one per core this process may use.
+        device: where models run; auto = cuda if there is one.
+        wandb: offline keeps runs below .tts_cache; disabled writes none.
+    """
+
+    workers: int | None = Field(default=None, ge=1)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    wandb: Literal["offline", "online", "disabled"] = "offline"
+
+    @property
+    def num_workers(self) -> int:
+        """The number of processes to use."""
+        if self.workers:
+            return self.workers
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load_runtime(root: Path) -> Runtime:
+    """Read runtime.yaml and its local overrides; both may be absent.
+
+    Raises:
+        ConfigError: a key is unknown or a value does not fit.
+    """
+    merged: dict[str, object] = {}
+    for name in ("runtime.yaml", "runtime.local.yaml"):
+        if (root / name).exists():
+            merged.update(read_yaml(root / name))
+    return build(Runtime, merged, where="runtime")

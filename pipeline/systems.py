@@ -1,0 +1,33 @@
+"""What the registry holds, as plain rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pipeline.yaml import read_yaml
+from tts.registry import SYSTEMS, count_parameters, load_system
+
+
+def describe_systems(root: Path) -> list[dict[str, Any]]:
+    """Name, kind, parameter counts after weight-norm removal, presets that use it, and needs of every system."""
+    used = {file.stem: _systems_of(file) for file in sorted((root / "presets").glob("*.yaml"))}
+    rows = []
+    for name in SYSTEMS:
+        system = load_system(name)
+        rows.append(
+            {
+                "name": name,
+                "kind": system.kind,
+                "parameters": {
+                    each: count_parameters(system, config) for each, config in system.configurations.items()
+                },
+                "presets": [preset for preset, systems in used.items() if name in systems],
+                "needs": "nothing to train" if system.task is None else f"{system.task} training",
+            }
+        )
+    return rows
+
+
+def _systems_of(preset: Path) -> set[str]:
+    return {run["system"] for run in read_yaml(preset)["runs"].values()}

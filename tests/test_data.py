@@ -1,0 +1,189 @@
+"""Tables, shards, splits, statistics and the gate."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tts.audio.spectrogram import MelDefinition, num_frames
+from tts.data.invariants import Clip, check_clips, check_corpus
+from tts.data.shards import ShardReader, layout, shard_of, write_shards
+from tts.data.splits import SplitSettings, assign_splits
+from tts.data.statistics import StatisticsBuilder
+from tts.data.tables import DROPPED, read_table, write_table
+from tts.errors import DataError
+
+DEFINITION = MelDefinition(
+    sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0
+)
+
+ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
+
+
+def shard_bytes(folder):
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+
+
+@given(lengths=st.dictionaries(ids, st.integers(0, 9), max_size=20), count=st.integers(1, 7))
+def test_shards_give_back_what_was_written(tmp_path_factory, lengths, count):
+    folder = tmp_path_factory.mktemp("shards")
+    arrays = {
+        name: np.random.default_rng(n).normal(size=(n, 3)).astype(np.float32) for name, n in lengths.items()
+    }
+    write_shards(folder, "mel", lengths, arrays.__getitem__, count=count, like=np.empty((0, 3), np.float32))
+    reader = ShardReader(folder, "mel")
+    for name, (shard, offset) in layout(lengths, count).items():
+        assert np.array_equal(reader.read(shard, offset, lengths[name]), arrays[name])
+
+
+def test_equal_arrays_give_equal_bytes_and_digest(tmp_path):
+    arrays = {f"clip{n}": np.arange(n, dtype=np.int32) for n in range(10)}
+    lengths = {name: len(array) for name, array in arrays.items()}
+    digests = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        write = {"count": 3, "like": np.empty(0, np.int32)}
+        digests.append(write_shards(folder, "durations", lengths, arrays.__getitem__, **write))
+    assert digests[0] == digests[1]
+    assert shard_bytes(tmp_path / "a") == shard_bytes(tmp_path / "b")
+
+
+@given(names=st.sets(ids, min_size=1), count=st.integers(1, 64))
+def test_adding_an_utterance_moves_no_other_to_another_shard(names, count):
+    before = {name: shard for name, (shard, _) in layout(dict.fromkeys(names, 1), count).items()}
+    after = {name: shard for name, (shard, _) in layout(dict.fromkeys([*names, "new one"], 1), count).items()}
+    assert all(after[name] == before[name] == shard_of(name, count) for name in names)
+
+
+def test_shard_writer_refuses_an_array_of_another_length(tmp_path):
+    with pytest.raises(ValueError, match="a: shape"):
+        write_shards(tmp_path, "x", {"a": 3}, lambda _: np.zeros(4), count=1, like=np.empty(0))
+
+
+def test_tables_keep_rows_and_their_bytes(tmp_path):
+    rows = [{"utterance_id": "a", "stage": "mel", "reason": "too short", "detail": "3 samples"}]
+    for name in ("one", "two"):
+        write_table(tmp_path / name, rows, DROPPED)
+    assert read_table(tmp_path / "one", DROPPED) == rows
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_a_table_that_is_not_one_is_a_clear_error(tmp_path):
+    (tmp_path / "broken.parquet").write_bytes(b"nothing")
+    with pytest.raises(DataError, match="cannot be read as a Parquet table"):
+        read_table(tmp_path / "broken.parquet")
+
+
+def corpus(num_speakers, num_texts, shared):
+    names = [
+        (f"s{s}-{t}", f"s{s}", f"text {t}" if shared else f"text {s} {t}")
+        for s in range(num_speakers)
+        for t in range(num_texts)
+    ]
+    return {name: text for name, _, text in names}, {name: speaker for name, speaker, _ in names}
+
+
+@given(
+    num_speakers=st.integers(1, 4),
+    num_texts=st.integers(1, 40),
+    shared=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_no_text_is_on_two_sides_of_a_split(num_speakers, num_texts, shared, seed):
+    texts, speakers = corpus(num_speakers, num_texts, shared)
+    splits = assign_splits(texts, speakers, SplitSettings(seed=seed, validation=0.1, test=0.1))
+    sides = {}
+    for name, split in splits.items():
+        assert sides.setdefault(texts[name], split) == split
+
+
+def test_every_speaker_with_three_texts_is_validated_and_tested():
+    texts, speakers = corpus(num_speakers=6, num_texts=8, shared=False)
+    splits = assign_splits(texts, speakers, SplitSettings(validation=0.01, test=0.01))
+    for speaker in set(speakers.values()):
+        mine = {splits[name] for name in texts if speakers[name] == speaker}
+        assert mine == {"train", "validation", "test"}
+
+
+def test_splits_are_stable_when_recordings_are_added():
+    texts, speakers = corpus(num_speakers=2, num_texts=200, shared=False)
+    settings = SplitSettings(validation=0.1, test=0.1)
+    before = assign_splits(texts, speakers, settings)
+    more = {**texts, **{f"new-{n}": f"new text {n}" for n in range(50)}}
+    after = assign_splits(more, {**speakers, **{f"new-{n}": "s9" for n in range(50)}}, settings)
+    assert {name: after[name] for name in texts} == before
+
+
+def test_a_share_of_zero_holds_nothing_out():
+    texts, speakers = corpus(num_speakers=2, num_texts=20, shared=False)
+    assert set(assign_splits(texts, speakers, SplitSettings(validation=0, test=0)).values()) == {"train"}
+
+
+def test_statistics_are_of_voiced_phones_by_speaker():
+    builder = StatisticsBuilder()
+    builder.add(
+        "a", pitch=np.array([0, 100.0, 200.0]), energy=np.array([1.0, 1.0, 1.0]), mel=np.zeros((2, 3))
+    )
+    found = builder.build(["a"])
+    assert found.pitch_mean["a"] == pytest.approx(np.log([100, 200]).mean())
+    assert found.pitch_std["a"] == pytest.approx(np.log([100, 200]).std())
+
+
+def test_a_speaker_without_a_voiced_phone_is_named():
+    builder = StatisticsBuilder()
+    builder.add("ann", pitch=np.zeros(3), energy=np.ones(3), mel=np.zeros((2, 3)))
+    with pytest.raises(DataError, match="ann"):
+        builder.build(["ann"])
+
+
+def clip(**changes):
+    frames = num_frames(25600, DEFINITION)
+    row = {"utterance_id": "u1", "num_samples": 25600, "phones": ["a", "b"], "normalized_text": "a b"}
+    arrays = {
+        "mel": np.zeros((frames, 80), np.float32),
+        "durations": np.array([60, frames - 60]),
+        "pitch_phone": np.ones(2),
+        "energy_phone": np.ones(2),
+        "pitch": np.ones(frames),
+        "energy": np.ones(frames),
+    }
+    return Clip(**{"row": row, "sample_rate": 22050, **arrays, **changes})
+
+
+def test_a_sound_clip_passes_the_gate():
+    check_clips([clip()], DEFINITION)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"durations": np.array([60, 41])}, "durations sum to 101"),
+        ({"durations": np.array([101, -1])}, "negative"),
+        ({"mel": np.full((100, 80), np.nan)}, "not finite"),
+        ({"mel": np.zeros((99, 80))}, "99 mel frames, 100 expected"),
+        ({"pitch_phone": np.ones(3)}, "3 values of pitch_phone for 2 phones"),
+        ({"sample_rate": 16000}, "16000 Hz"),
+    ],
+)
+def test_the_gate_names_the_clip_and_its_fault(changes, said):
+    with pytest.raises(DataError, match=f"u1: .*{said}"):
+        check_clips([clip(**changes)], DEFINITION)
+
+
+def test_the_gate_refuses_a_text_on_two_sides():
+    rows = [
+        {"utterance_id": n, "normalized_text": "same", "split": s} for n, s in (("a", "train"), ("b", "test"))
+    ]
+    with pytest.raises(DataError, match="more than one split"):
+        check_corpus(rows)
+
+
+def test_the_gate_refuses_repeated_ids():
+    rows = [{"utterance_id": "a", "normalized_text": str(n), "split": "train"} for n in range(2)]
+    with pytest.raises(DataError, match="occur twice: a"):
+        check_corpus(rows)
+
+
+def test_the_gate_refuses_an_empty_training_split():
+    with pytest.raises(DataError, match="training split is empty"):
+        check_corpus([{"utterance_id": "a", "normalized_text": "x", "split": "test"}])

@@ -1,0 +1,1 @@
+"""The speech library: text, audio, corpora, alignment, models, training, metrics and synthesis."""

@@ -1,0 +1,1 @@
+"""Waveforms in, frames out: files, spectrograms, prosody."""

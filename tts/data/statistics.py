@@ -1,0 +1,77 @@
+"""Moments of the training split, for normalisation inside the models."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from tts.errors import DataError
+from tts.interfaces import Statistics
+
+Floats = npt.NDArray[np.floating]
+
+
+@dataclass
+class Moments:
+    """Running count, sum and sum of squares."""
+
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def add(self, values: Floats) -> None:
+        """Take in values."""
+        wide = np.asarray(values, dtype=np.float64)
+        self.count += wide.size
+        self.total += float(wide.sum())
+        self.squares += float(np.square(wide).sum())
+
+    @property
+    def mean(self) -> float:
+        """The mean of all values taken in."""
+        return self.total / self.count
+
+    @property
+    def std(self) -> float:
+        """Population standard deviation, at least 1e-3 so that nothing is divided by 0."""
+        return max(math.sqrt(max(self.squares / self.count - self.mean**2, 0.0)), 1e-3)
+
+
+@dataclass
+class StatisticsBuilder:
+    """Gathers clips one at a time."""
+
+    pitch: dict[str, Moments] = field(default_factory=lambda: defaultdict(Moments))
+    energy: Moments = field(default_factory=Moments)
+    mel: Moments = field(default_factory=Moments)
+
+    def add(self, speaker: str, *, pitch: Floats, energy: Floats, mel: Floats) -> None:
+        """Take in one clip: pitch per phone in Hz (0 = unvoiced), energy per phone, mel [frames, mels]."""
+        self.pitch[speaker].add(np.log(pitch[pitch > 0]))
+        self.energy.add(np.log(energy[energy > 0]))
+        self.mel.add(mel)
+
+    def build(self, speakers: Iterable[str]) -> Statistics:
+        """Moments of all clips; a speaker without a voiced phone is an error.
+
+        Raises:
+            DataError: names the speaker.
+        """
+        for speaker in speakers:
+            if self.pitch[speaker].count == 0:
+                raise DataError(
+                    f"speaker {speaker} has no voiced phone in the training split; check pitch.f_min and f_max"
+                )
+        return Statistics(
+            pitch_mean={name: self.pitch[name].mean for name in speakers},
+            pitch_std={name: self.pitch[name].std for name in speakers},
+            energy_mean=self.energy.mean,
+            energy_std=self.energy.std,
+            mel_mean=self.mel.mean,
+            mel_std=self.mel.std,
+        )

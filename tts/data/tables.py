@@ -1,0 +1,131 @@
+"""Parquet tables with stated columns: equal rows give equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tts.errors import DataError
+
+MANIFEST = pa.schema(
+    [
+        ("utterance_id", pa.string()),
+        ("speaker", pa.string()),
+        ("language", pa.string()),
+        ("style", pa.string()),
+        ("text", pa.string()),
+        ("normalized_text", pa.string()),
+        ("num_samples", pa.int64()),
+        ("sample_rate", pa.int32()),
+        ("audio_sha256", pa.string()),
+        ("shard", pa.int32()),
+        ("offset", pa.int64()),
+    ]
+)
+DROPPED = pa.schema([(name, pa.string()) for name in ("utterance_id", "stage", "reason", "detail")])
+PHONES = pa.schema(
+    [
+        ("utterance_id", pa.string()),
+        ("position", pa.int32()),
+        ("phone", pa.string()),
+        ("start_seconds", pa.float64()),
+        ("end_seconds", pa.float64()),
+        ("word", pa.string()),
+    ]
+)
+MEL = pa.schema(
+    [("utterance_id", pa.string()), ("shard", pa.int32()), ("offset", pa.int64()), ("num_frames", pa.int32())]
+)
+PROSODY = pa.schema(
+    [
+        ("utterance_id", pa.string()),
+        ("shard", pa.int32()),
+        ("phone_offset", pa.int64()),
+        ("num_phones", pa.int32()),
+        ("frame_offset", pa.int64()),
+        ("num_frames", pa.int32()),
+        ("phones", pa.list_(pa.string())),
+    ]
+)
+UTTERANCES = pa.schema(
+    [
+        ("utterance_id", pa.string()),
+        ("split", pa.string()),
+        ("speaker", pa.string()),
+        ("language", pa.string()),
+        ("style", pa.string()),
+        ("text", pa.string()),
+        ("normalized_text", pa.string()),
+        ("phones", pa.list_(pa.string())),
+        ("num_phones", pa.int32()),
+        ("num_frames", pa.int32()),
+        ("num_samples", pa.int64()),
+        ("shard", pa.int32()),
+        ("audio_offset", pa.int64()),
+        ("mel_offset", pa.int64()),
+        ("phone_offset", pa.int64()),
+        ("frame_offset", pa.int64()),
+    ]
+)
+
+Row = Mapping[str, Any]
+
+
+def write_table(
+    path: Path, rows: Iterable[Row], schema: pa.Schema, *, metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write rows in the order given, atomically.
+
+    Args:
+        path: the file; its folder must exist.
+        rows: mappings with exactly the schema's keys.
+        schema: one of this module's.
+        metadata: strings kept in the file's schema (for example the mel definition as JSON).
+    """
+    table = pa.Table.from_pylist(list(rows), schema=schema.with_metadata(dict(metadata or {})))
+    temporary = path.with_name(path.name + ".tmp")
+    pq.write_table(table, temporary, compression="zstd", compression_level=3)
+    temporary.replace(path)
+
+
+def read_table(path: Path, schema: pa.Schema | None = None) -> list[dict[str, Any]]:
+    """Read all rows.
+
+    Raises:
+        DataError: the file is missing, unreadable, or lacks a column of `schema`.
+    """
+    rows: list[dict[str, Any]] = _read(path, schema).to_pylist()
+    return rows
+
+
+def read_columns(path: Path, schema: pa.Schema) -> dict[str, list[Any]]:
+    """Read all columns as lists: for long tables much lighter than rows.
+
+    Raises:
+        DataError: the file is missing, unreadable, or lacks a column of `schema`.
+    """
+    columns: dict[str, list[Any]] = _read(path, schema).to_pydict()
+    return columns
+
+
+def _read(path: Path, schema: pa.Schema | None) -> pa.Table:
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"{path}: cannot be read as a Parquet table ({error}); run the stage that makes it"
+        ) from error
+    missing = [name for name in (schema.names if schema else []) if name not in table.column_names]
+    if missing:
+        raise DataError(f"{path}: lacks the column {missing[0]!r}; rebuild it with the stage that makes it")
+    return table
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read the strings kept in a table's schema."""
+    found = pq.read_schema(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in found.items() if not key.startswith(b"ARROW")}

@@ -1,0 +1,201 @@
+"""What systems, tasks and stages hand to each other.
+
+Letters in shapes: batch, phones, frames, samples, mels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from tts.audio.spectrogram import MelDefinition
+
+SILENCE = "sil"
+"""The phone of every pause, in alignments, symbols and synthesis alike."""
+
+B = TypeVar("B", bound="_OnDevice")
+
+
+class _OnDevice:
+    """Moves every tensor of a dataclass to a device."""
+
+    def to(self: B, device: torch.device) -> B:
+        """Give the same batch with its tensors on `device`."""
+        fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
+        moved = {
+            k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in fields.items()
+        }
+        return type(self)(**moved)
+
+
+@dataclass(frozen=True)
+class AcousticBatch(_OnDevice):
+    """Padded clips for an acoustic model; padding is zero everywhere.
+
+    Attributes:
+        utterance_ids: names, for messages.
+        phones: [batch, phones] int64 indices into the symbols.
+        phone_lengths: [batch] int64.
+        mel: [batch, frames, mels] log-mel.
+        mel_lengths: [batch] int64, frames; equals durations.sum(1).
+        durations: [batch, phones] int64 frames.
+        pitch: [batch, phones] or [batch, frames] Hz, 0 = unvoiced.
+        energy: [batch, phones] or [batch, frames], linear L2 norm.
+        speaker_ids: [batch] int64 indices into the speakers.
+        style_ids: [batch] int64 indices into the styles.
+    """
+
+    utterance_ids: tuple[str, ...]
+    phones: Tensor
+    phone_lengths: Tensor
+    mel: Tensor
+    mel_lengths: Tensor
+    durations: Tensor
+    pitch: Tensor
+    energy: Tensor
+    speaker_ids: Tensor
+    style_ids: Tensor
+
+
+@dataclass(frozen=True)
+class VocoderBatch(_OnDevice):
+    """Segments of equal length for a vocoder.
+
+    Attributes:
+        utterance_ids: names, for messages.
+        mel: [batch, mels, frames] log-mel.
+        waveform: [batch, samples], samples == frames * hop_length.
+    """
+
+    utterance_ids: tuple[str, ...]
+    mel: Tensor
+    waveform: Tensor
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Moments of the training split, over phones that carry the quantity.
+
+    Attributes:
+        pitch_mean, pitch_std: of ln(F0 in Hz) of voiced phones, by speaker name.
+        energy_mean, energy_std: of ln(energy) of all phones, over all speakers.
+        mel_mean, mel_std: over all bins and frames.
+    """
+
+    pitch_mean: Mapping[str, float]
+    pitch_std: Mapping[str, float]
+    energy_mean: float
+    energy_std: float
+    mel_mean: float
+    mel_std: float
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What a model must know of its data to be built and to be used again; saved in its config.json.
+
+    Attributes:
+        mel: the mel definition of its features.
+        symbols: phones by id; empty for vocoders.
+        speakers: names by id; empty for vocoders.
+        styles: names by id; empty for vocoders.
+        statistics: of the training split; None for vocoders.
+    """
+
+    mel: MelDefinition
+    symbols: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    statistics: Statistics | None = None
+
+
+@dataclass(frozen=True)
+class Controls:
+    """How a sentence is to be spoken.
+
+    Attributes:
+        pitch_scale: factor on F0 in Hz.
+        energy_scale: factor on linear energy.
+        duration_scale: factor on time; 2 is half the speed.
+    """
+
+    pitch_scale: float = 1.0
+    energy_scale: float = 1.0
+    duration_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse factors that are not positive and finite."""
+        for name in ("pitch_scale", "energy_scale", "duration_scale"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be a positive number, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What an acoustic model says.
+
+    Attributes:
+        mel: [batch, frames, mels], zero beyond each length.
+        mel_lengths: [batch] frames.
+        durations: [batch, phones] frames.
+        pitch: [batch, phones] or [batch, frames] Hz, 0 = unvoiced.
+        energy: [batch, phones] or [batch, frames] linear.
+    """
+
+    mel: Tensor
+    mel_lengths: Tensor
+    durations: Tensor
+    pitch: Tensor
+    energy: Tensor
+
+
+class AcousticModel(Protocol):
+    """Phones to mel; an nn.Module too."""
+
+    def loss(self, batch: AcousticBatch) -> dict[str, Tensor]:
+        """Named scalar loss terms, unweighted."""
+        ...
+
+    def speak(
+        self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, style_ids: Tensor, controls: Controls
+    ) -> Spoken:
+        """Speak padded phones [batch, phones] freely."""
+        ...
+
+
+class Vocoder(Protocol):
+    """Mel to waveform; an nn.Module too."""
+
+    def __call__(self, mel: Tensor) -> Tensor:
+        """Give [batch, samples] in [-1, 1] for a log-mel [batch, mels, frames]; samples == frames * hop_length."""
+        ...
+
+
+Kind = Literal["acoustic", "vocoder", "end_to_end"]
+
+
+@dataclass(frozen=True)
+class System:
+    """A system's entry, written once at the end of its own file as `SYSTEM`.
+
+    Attributes:
+        kind: what it turns into what.
+        config: its `Config`, a class made by `tts.config.config`.
+        build: makes the network from a Config and an Inventory.
+        task: how it is trained: supervised (the network's `loss`), adversarial (`build_discriminator` too), or
+            None where there is nothing to train.
+        build_discriminator: for adversarial systems.
+        configurations: published configurations by name, for parameter counts and presets.
+    """
+
+    kind: Kind
+    config: type[Any]
+    build: Callable[[Any, Inventory], nn.Module]
+    task: Literal["supervised", "adversarial"] | None
+    build_discriminator: Callable[[Any], nn.Module] | None = None
+    configurations: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -1,0 +1,136 @@
+"""The settings of one run, as they stand under `runs.<name>` in params.yaml."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tts.config import config
+
+
+@config
+class OptimizerSettings:
+    """AdamW or Adam.
+
+    Attributes:
+        lr: peak learning rate.
+        betas: moment decays.
+        eps: added to the root of the second moment.
+        weight_decay: decoupled for adamw, in the gradient for adam.
+        lr_factors: factor on the learning rate by name pattern (fnmatch) of parameters; the first that matches counts.
+    """
+
+    name: Literal["adam", "adamw"] = "adamw"
+    lr: float = Field(gt=0)
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(default=1e-8, gt=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    lr_factors: dict[str, float] = Field(default_factory=dict)
+
+
+@config
+class ScheduleSettings:
+    """Learning rate over steps, as a factor on `optimizer.lr`.
+
+    Attributes:
+        name: constant; cosine (to `final_factor` at the last step); exponential (`decay` every `decay_every` steps);
+            noam (inverse square root after the warm-up, 1 at its end).
+        warmup_steps: linear from 0, 1 at the last of them.
+        final_factor: of cosine.
+        decay, decay_every: of exponential, counted from the end of the warm-up.
+    """
+
+    name: Literal["constant", "cosine", "exponential", "noam"] = "constant"
+    warmup_steps: int = Field(default=0, ge=0)
+    final_factor: float = Field(default=0.0, ge=0)
+    decay: float = Field(default=1.0, gt=0)
+    decay_every: int = Field(default=1, gt=0)
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot take effect."""
+        if self.name == "noam" and self.warmup_steps == 0:
+            raise ValueError("schedule noam needs warmup_steps >= 1")
+        if self.name != "cosine" and self.final_factor != 0:
+            raise ValueError(f"final_factor has no effect on schedule {self.name}; remove it or use cosine")
+        if self.name != "exponential" and (self.decay, self.decay_every) != (1.0, 1):
+            raise ValueError(f"decay has no effect on schedule {self.name}; remove it or use exponential")
+
+
+@config
+class BatchSettings:
+    """How clips become batches.
+
+    Attributes:
+        size: clips per batch at most.
+        max_frames: padded mel frames per batch at most (acoustic models); None = no limit.
+        segment_frames: mel frames cut from each clip (vocoders); None = whole clips.
+    """
+
+    size: int = Field(gt=0)
+    max_frames: int | None = Field(default=None, gt=0)
+    segment_frames: int | None = Field(default=None, gt=0)
+
+
+@config
+class AdversarySettings:
+    """The discriminator's own training.
+
+    Attributes:
+        optimizer, schedule: its own; the schedule counts from `start_step`.
+        start_step: steps of the generator alone before it.
+        objective: what the two play for.
+    """
+
+    optimizer: OptimizerSettings
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    start_step: int = Field(default=0, ge=0)
+    objective: Literal["lsgan", "hinge"] = "lsgan"
+
+
+@config
+class RunSettings:
+    """One training run.
+
+    Attributes:
+        system: registry key and file path below tts/, for example ``vocoders/hifigan``.
+        corpus: name under `corpora`.
+        speakers, styles: names to train on; None = all.
+        model: the system's own Config.
+        loss_weights: by the names the system's loss returns; 0 = logged only. Adversarial systems add `adversarial`
+            and `feature_matching`.
+        optimizer, schedule: of the network.
+        adversary: of the discriminator; None where the system has none, or is to be trained without it.
+        batch: how clips become batches.
+        steps: optimizer steps.
+        seed: of initialisation, batches and dropout.
+        precision: fp32, or autocast to bf16 or fp16.
+        clip_norm: gradient norm limit; None = off.
+        accumulate: batches per optimizer step; processes share them, so their number changes no result.
+        ema_decay: of the exported moving average of the weights; None = off.
+        log_every, validate_every, checkpoint_every: steps.
+        init_from: name of another run whose weights this one starts from.
+        freeze: name patterns (fnmatch) of parameters that stay as they are.
+    """
+
+    system: str
+    corpus: str
+    speakers: tuple[str, ...] | None = None
+    styles: tuple[str, ...] | None = None
+    model: dict[str, Any] = Field(default_factory=dict)
+    loss_weights: dict[str, float]
+    optimizer: OptimizerSettings
+    schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    adversary: AdversarySettings | None = None
+    batch: BatchSettings
+    steps: int = Field(gt=0)
+    seed: int = 1234
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    clip_norm: float | None = Field(default=None, gt=0)
+    accumulate: int = Field(default=1, gt=0)
+    ema_decay: float | None = Field(default=None, gt=0, lt=1)
+    log_every: int = Field(default=50, gt=0)
+    validate_every: int = Field(default=1000, gt=0)
+    checkpoint_every: int = Field(default=1000, gt=0)
+    init_from: str | None = None
+    freeze: tuple[str, ...] = ()
