@@ -1,0 +1,1 @@
+"""One command per DVC stage: read params, call the library, write the result."""

@@ -1,0 +1,5 @@
+"""Lets ``python -m stages`` do what ``tts`` does."""
+
+from stages.app import main
+
+main()

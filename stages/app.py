@@ -1,0 +1,94 @@
+"""The `tts` command: one subcommand per stage, and a few to look after the project.
+
+Stage modules import nothing heavy until they run, so that ``tts --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stages import align, download, evaluate, index, mel, prepare, prosody, report, synthesize, train
+from stages import cache as cache_command
+from stages import doctor, preset, say, systems, why
+from tts.errors import TtsError
+
+app = typer.Typer(
+    help="Turn recordings into text-to-speech voices.", no_args_is_help=True, add_completion=False
+)
+
+_DEBUG = {"on": False}
+
+
+@app.callback()
+def _options(
+    *, debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and details.")] = False
+) -> None:
+    _DEBUG["on"] = debug
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.INFO, format="%(message)s", stream=sys.stderr
+    )
+    for noisy in ("matplotlib", "numba", "PIL", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _one_line_errors(function: Callable[..., None]) -> Callable[..., None]:
+    """Bad input ends in one clear line and exit code 1; `--debug` shows where it came from."""
+
+    @functools.wraps(function)
+    def wrapped(*args: object, **kwargs: object) -> None:
+        try:
+            function(*args, **kwargs)
+        except (TtsError, OSError) as error:
+            if _DEBUG["on"]:
+                raise
+            typer.secho(f"error: {_line(error)}", fg="red", err=True)
+            raise typer.Exit(1) from error
+
+    return wrapped
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"the disk is full{f' ({error.filename})' if error.filename else ''}; free some space and run again"
+    return " ".join(str(error).split())
+
+
+for _module in (download, prepare, align, mel, prosody, index, train, synthesize, evaluate, report):
+    app.command(_module.__name__.rpartition(".")[2], rich_help_panel="Stages")(_one_line_errors(_module.run))
+for _name, _function in {
+    "say": say.run,
+    "doctor": doctor.run,
+    "why": why.run,
+    "systems": systems.run,
+}.items():
+    app.command(_name, rich_help_panel="Around them")(_one_line_errors(_function))
+
+_preset = typer.Typer(help="Complete params.yaml files.", no_args_is_help=True)
+_preset.command("list")(_one_line_errors(preset.show))
+_preset.command("use")(_one_line_errors(preset.use))
+app.add_typer(_preset, name="preset", rich_help_panel="Around them")
+
+_cache = typer.Typer(help="Work in progress below .tts_cache.", no_args_is_help=True)
+_cache.command("size")(_one_line_errors(cache_command.size))
+_cache.command("clear")(_one_line_errors(cache_command.clear))
+app.add_typer(_cache, name="cache", rich_help_panel="Around them")
+
+
+def main() -> None:
+    """Run the command line, with the code of the folder it is called in.
+
+    An editable install always finds the original checkout; `dvc exp run --temp` works in a copy, which may differ.
+    """
+    here = Path("stages", "app.py")
+    if here.exists() and not here.samefile(__file__):
+        os.execv(sys.executable, [sys.executable, "-m", "stages", *sys.argv[1:]])
+    app()

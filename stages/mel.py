@@ -1,0 +1,36 @@
+"""Compute log-mel spectrograms.
+
+Reads data/corpus/<corpus>, writes data/features/<corpus>/mel. Example: ``tts mel demo``.
+"""
+
+from __future__ import annotations
+
+
+def run(corpus: str) -> None:
+    """Compute the log-mel spectrograms of a corpus."""
+    from functools import partial
+
+    from pipeline.clips import read_clips
+    from pipeline.features import mel_of, write_mel
+    from pipeline.incremental import map_cached
+    from pipeline.output import replaced_directory
+    from pipeline.stage import stage
+    from tts.config import to_plain
+
+    with stage("mel", corpus) as current:
+        definition = current.params.audio
+        clips = read_clips(current.paths.corpus(corpus))
+        results = map_cached(
+            partial(mel_of, definition=definition),
+            clips,
+            keys=current.utterance_keys(
+                {name: [clip.audio_sha256] for name, clip in clips.items()}, to_plain(definition)
+            ),
+            store=current.store(),
+            workers=current.runtime.num_workers,
+            label=f"mel {corpus}",
+        )
+        with replaced_directory(current.paths.mel(corpus)) as folder:
+            losses = write_mel(folder, results, definition, num_shards=current.params.shards.count)
+            current.check_losses(losses, num_clips=len(clips))
+        current.say_results(current.paths.mel(corpus), results)

@@ -1,0 +1,38 @@
+"""Compute durations in frames, pitch and energy, per frame and per phone.
+
+Reads data/corpus/<corpus> and data/alignments/<corpus>, writes data/features/<corpus>/prosody.
+Example: ``tts prosody demo``.
+"""
+
+from __future__ import annotations
+
+
+def run(corpus: str) -> None:
+    """Compute durations, pitch and energy of a corpus."""
+    from functools import partial
+
+    from pipeline.clips import read_aligned_clips
+    from pipeline.features import prosody_of, write_prosody
+    from pipeline.incremental import map_cached
+    from pipeline.output import replaced_directory
+    from pipeline.stage import stage
+    from tts.config import to_plain
+
+    with stage("prosody", corpus) as current:
+        definition, pitch = current.params.audio, current.params.pitch
+        clips = read_aligned_clips(current.paths.corpus(corpus), current.paths.alignments(corpus))
+        contents = {
+            name: [clip.clip.audio_sha256, clip.phones, clip.ends.tolist()] for name, clip in clips.items()
+        }
+        results = map_cached(
+            partial(prosody_of, definition=definition, settings=pitch),
+            clips,
+            keys=current.utterance_keys(contents, to_plain(definition), to_plain(pitch)),
+            store=current.store(),
+            workers=current.runtime.num_workers,
+            label=f"prosody {corpus}",
+        )
+        with replaced_directory(current.paths.prosody(corpus)) as folder:
+            losses = write_prosody(folder, results, clips, num_shards=current.params.shards.count)
+            current.check_losses(losses, num_clips=len(clips))
+        current.say_results(current.paths.prosody(corpus), results)

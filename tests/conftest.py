@@ -1,0 +1,78 @@
+"""A project in a temporary folder, for what only a whole run can show."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from toys import acoustic, inventory, one_thread, recordings, toy_folders  # noqa: F401 - fixtures
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@dataclass
+class Project:
+    """A copy of this checkout with its own git and DVC, where commands run as a user runs them."""
+
+    root: Path
+
+    @property
+    def environment(self):
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        hidden = {name: value for name, value in os.environ.items() if not name.startswith(("DVC", "GIT_"))}
+        return {**hidden, "PATH": path}
+
+    def run(self, command, *, check=True, **options):
+        done = subprocess.run(
+            command, shell=True, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False, **options
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+        return done
+
+    def files(self, *folders):
+        """Bytes of every file below folders, but for what git keeps."""
+        found = (file for folder in folders for file in sorted((self.root / folder).rglob("*")) if file.is_file())
+        return {str(file.relative_to(self.root)): file.read_bytes() for file in found if not file.name.startswith(".git")}
+
+
+def make_project(folder, preset="tiny"):
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    left_out = ("tests/", "data/", "models/", "metrics/", "dvc.lock")
+    for name in filter(None, listed.stdout.split("\0")):
+        if not name.startswith(left_out) and (ROOT / name).exists():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, folder / name)
+    (folder / "params.yaml").write_bytes((ROOT / "presets" / f"{preset}.yaml").read_bytes())
+    project = Project(folder)
+    project.run("git init -q && git add -A && git -c user.name=t -c user.email=t@t commit -qm start")
+    return project
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A fresh project with the tiny preset, nothing run."""
+    return make_project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The tiny preset, run from download to report; tests read it and leave it as it is."""
+    project = make_project(tmp_path_factory.mktemp("finished"))
+    project.run("dvc repro")
+    return project
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """Real speech and reference outputs that stand beside a developer's checkout; not part of the product."""
+    if not SHARED.is_dir():
+        pytest.skip(f"needs real speech in {SHARED}, which is not part of the product")
+    return SHARED

@@ -1,0 +1,149 @@
+"""The whole chain on the tiny preset: `dvc repro`, again, changed, and killed."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from pipeline.yaml import read_yaml
+from tts.data.tables import DROPPED, UTTERANCES, read_table
+
+pytestmark = pytest.mark.slow
+
+ORDER = (
+    "download@tiny", "prepare@tiny", "align@tiny", "mel@tiny", "prosody@tiny", "index@tiny", "train_vocoder@tiny_vocoder",
+    "train_acoustic@tiny_acoustic", "synthesize@tiny", "evaluate@tiny", "report",
+)  # fmt: skip
+
+
+def would_run(project):
+    """Stages that `tts why` says would run."""
+    lines = project.run("tts why").stdout.splitlines()
+    return {line.split(" would run")[0] for line in lines if " would run" in line}
+
+
+def change(project, section, **values):
+    """Edit one section of params.yaml as `dvc exp run -S` does, without running anything."""
+    sets = " ".join(f"-S '{section}.{name}={value}'" for name, value in values.items())
+    project.run(f"dvc exp run {sets} --queue")
+
+
+def test_a_corpus_becomes_a_voice_and_a_report(finished):
+    for path in ("data/report/index.html", "models/tiny_acoustic/model.safetensors", "models/tiny_vocoder/config.json"):
+        assert (finished.root / path).stat().st_size > 0
+    rows = read_table(finished.root / "data/features/tiny/index/utterances.parquet", UTTERANCES)
+    samples = {file.stem for file in (finished.root / "data/audio/tiny").glob("*.wav")}
+    assert samples == {row["utterance_id"] for row in rows if row["split"] == "test"}
+    assert read_table(finished.root / "data/features/tiny/index/dropped.parquet", DROPPED) == []
+
+
+def test_the_metrics_have_the_names_that_checks_rely_on(finished):
+    metrics = {name: json.loads((finished.root / "metrics" / name).read_text()) for name in (
+        "data-tiny.json", "alignment-tiny.json", "runs/tiny_acoustic.json", "runs/tiny_vocoder.json", "voices/tiny.json",
+    )}  # fmt: skip
+    assert metrics["data-tiny.json"]["clips"] > 0
+    assert metrics["alignment-tiny.json"]["aligned_share"] == 1
+    assert set(metrics["alignment-tiny.json"]["boundary_within"]) == {"10_ms", "20_ms", "50_ms"}
+    assert {"steps", "seconds", "steps_per_second", "device"} <= set(metrics["runs/tiny_vocoder.json"])
+    voice = metrics["voices/tiny.json"]
+    assert set(voice) >= {"voice", "copy_synthesis", "ground_truth", "griffin_lim"}
+    assert set(voice["voice"]["mcd_db"]) == {"mean", "low", "high", "n"}
+    assert "real_time_factor" in voice["voice"]
+    assert "mcd_db" in finished.run("dvc metrics show").stdout
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    assert "up to date" in finished.run("dvc repro").stdout
+    assert finished.run("tts why").stdout.strip() == "everything is up to date"
+
+
+RERUN_SETS = {
+    "runs.tiny_acoustic.optimizer.lr=0.9": ("train_acoustic@tiny_acoustic", "synthesize@tiny", "evaluate@tiny", "report"),
+    "runs.tiny_vocoder.model={}": ("train_vocoder@tiny_vocoder", "synthesize@tiny", "evaluate@tiny", "report"),
+    "audio.hop_length=128": ORDER[3:],
+    "audio.n_mels=40": tuple(name for name in ORDER[3:] if name != "prosody@tiny"),
+    "pitch.f_min=70": tuple(name for name in ORDER[4:] if not name.startswith("train_vocoder")),
+    "align.beam=90": ("align@tiny", *(name for name in ORDER[4:] if not name.startswith("train_vocoder"))),
+    "audio.sample_rate=16000": ORDER[1:],
+    "evaluate.seed=7": ("evaluate@tiny", "report"),
+    "split.seed=7": ORDER[5:],
+}
+
+
+@pytest.mark.parametrize("changed", RERUN_SETS)
+def test_a_change_runs_again_exactly_what_depends_on_it(finished, changed, tmp_path):
+    key, value = changed.split("=")
+    original = (finished.root / "params.yaml").read_bytes()
+    try:
+        edit(finished.root / "params.yaml", key.split("."), value)
+        assert would_run(finished) == set(RERUN_SETS[changed])
+    finally:
+        (finished.root / "params.yaml").write_bytes(original)
+
+
+def edit(path, keys, value):
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="safe", pure=True)
+    values = yaml.load(path.read_text())
+    *parents, last = keys
+    place = values
+    for part in parents:
+        place = place[part]
+    place[last] = yaml.load(value)
+    with path.open("w") as file:
+        yaml.dump(values, file)
+
+
+def test_a_learning_rate_trains_again_and_nothing_before_it(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.root, copy, symlinks=True)
+    project = type(finished)(copy)
+    edit(copy / "params.yaml", ["runs", "tiny_acoustic", "optimizer", "lr"], "0.002")
+    said = project.run("dvc repro").stdout
+    ran = [name for name in ORDER if f"Running stage '{name}'" in said]
+    assert ran == ["train_acoustic@tiny_acoustic", "synthesize@tiny", "evaluate@tiny", "report"]
+
+
+def test_killed_in_every_stage_it_goes_on_to_the_same_bytes(finished, tmp_path):
+    root = tmp_path / "killed"
+    root.mkdir()
+    shutil.copytree(finished.root, root, symlinks=True, dirs_exist_ok=True)
+    project = type(finished)(root)
+    project.run("rm -rf .tts_cache .dvc/cache .dvc/tmp dvc.lock data/* models/* metrics")
+    killed = [name for name in ORDER if kill_during(project, name)]
+    project.run("dvc repro")
+    assert len(killed) >= len(ORDER) - 2, "a stage or two may end before the blow falls"
+    kept = ("models", "data/corpus", "data/alignments", "data/features", "data/audio")
+    assert project.files(*kept) == finished.files(*kept)
+
+
+def kill_during(project, name):
+    """`kill -9` the whole process group a moment after a stage began; whether it was still at work."""
+    log = project.root / "repro.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            ["dvc", "repro"], cwd=project.root, env=project.environment, stdout=file, stderr=file, start_new_session=True
+        )
+    wait_until(lambda: f"Running stage '{name}'" in log.read_text() or process.poll() is not None)
+    time.sleep(3)  # imports take the first two seconds
+    was_running = process.poll() is None
+    if was_running:
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return was_running and log.read_text().rstrip().split("Running stage ")[-1].startswith(f"'{name}'")
+
+
+def wait_until(is_so, seconds=120):
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_dvc_yaml_and_the_lock_name_the_same_stages(finished):
+    assert set(read_yaml(finished.root / "dvc.lock")["stages"]) == set(ORDER)
