@@ -15,9 +15,6 @@ from torch import Tensor, nn
 
 from tts.audio.spectrogram import MelDefinition
 
-SILENCE = "sil"
-"""The phone of every pause, in alignments, symbols and synthesis alike."""
-
 B = TypeVar("B", bound="_OnDevice")
 
 
@@ -27,9 +24,7 @@ class _OnDevice:
     def to(self: B, device: torch.device) -> B:
         """Give the same batch with its tensors on `device`."""
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
-        moved = {
-            k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in fields.items()
-        }
+        moved = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in fields.items()}
         return type(self)(**moved)
 
 
@@ -155,7 +150,13 @@ class Spoken:
 
 
 class AcousticModel(Protocol):
-    """Phones to mel; an nn.Module too."""
+    """Phones to mel; an nn.Module too.
+
+    Attributes:
+        level: whether the pitch and energy of its batches are those of phones or of frames.
+    """
+
+    level: Literal["phone", "frame"]
 
     def loss(self, batch: AcousticBatch) -> dict[str, Tensor]:
         """Named scalar loss terms, unweighted."""

@@ -1,0 +1,1 @@
+"""Text to phones: normalization, pronunciation, and the front ends that join them."""
