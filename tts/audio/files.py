@@ -1,0 +1,118 @@
+"""Sound files: any format soundfile reads, to float32 mono; and 16-bit WAV written with the standard library."""
+
+from __future__ import annotations
+
+import struct
+import wave
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tts.errors import AudioError
+
+Waveform = npt.NDArray[np.float32]
+
+_FULL_SCALE = 32768  # of 16-bit samples: int16 -> float32 -> int16 loses nothing
+_PLAUSIBLE_RATES = range(4000, 384_001)
+
+
+def read_audio(path: Path, *, sample_rate: int, stated_rate: int | None = None) -> Waveform:
+    """Read a file as [samples] float32 in [-1, 1]: channels averaged, resampled to `sample_rate` (Hz) where it differs.
+
+    Args:
+        path: WAV, FLAC, OGG or whatever else soundfile reads.
+        sample_rate: of the result, Hz.
+        stated_rate: what the file's own rate must be, Hz; None accepts any.
+
+    Raises:
+        AudioError: the file is missing, empty, truncated, not audio, has another rate than stated, or holds NaN.
+    """
+    channels, file_rate = _decode(path)
+    if file_rate not in _PLAUSIBLE_RATES:
+        raise AudioError(f"{path}: states a sample rate of {file_rate} Hz; its header is damaged")
+    if stated_rate is not None and file_rate != stated_rate:
+        raise AudioError(f"{path}: has {file_rate} Hz where the corpus states {stated_rate}; correct one of them")
+    if not np.isfinite(channels).all():
+        raise AudioError(f"{path}: holds samples that are NaN or infinite; export it again")
+    waveform: Waveform = channels.mean(axis=1, dtype=np.float32)
+    if file_rate != sample_rate:
+        import soxr
+
+        waveform = soxr.resample(waveform, file_rate, sample_rate)
+    return np.clip(waveform, -1.0, 1.0)
+
+
+def write_wav(path: Path, waveform: Waveform | npt.NDArray[np.int16], *, sample_rate: int) -> None:
+    """Write a mono 16-bit WAV; floats beyond [-1, 1] are clipped.
+
+    Raises:
+        AudioError: the waveform holds NaN or infinity.
+    """
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(to_int16(waveform).astype("<i2").tobytes())
+
+
+def to_int16(waveform: Waveform | npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+    """Samples of 16 bits; floats beyond [-1, 1] are clipped.
+
+    Raises:
+        AudioError: the waveform holds NaN or infinity.
+    """
+    if waveform.dtype == np.int16:
+        return np.asarray(waveform, np.int16)
+    if not np.isfinite(waveform).all():
+        raise AudioError("a waveform with NaN or infinite samples cannot be written; look for the model's fault")
+    scaled = np.rint(waveform.astype(np.float64) * _FULL_SCALE)
+    return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+
+
+def to_float(samples: npt.NDArray[np.int16]) -> Waveform:
+    """Samples in [-1, 1); the inverse of `to_int16`."""
+    waveform: Waveform = samples.astype(np.float32) / np.float32(_FULL_SCALE)
+    return waveform
+
+
+def _decode(path: Path) -> tuple[Waveform, int]:
+    """Give [samples, channels] and the file's rate."""
+    import soundfile
+
+    if not path.exists():
+        raise AudioError(f"{path}: does not exist; restore it or remove its line from the transcripts")
+    if path.stat().st_size == 0:
+        raise AudioError(f"{path}: is an empty file; restore it from its source")
+    try:
+        with soundfile.SoundFile(path) as file:
+            stated_frames, rate = file.frames, int(file.samplerate)
+            channels: Waveform = file.read(dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(f"{path}: cannot be read as audio ({error.error_string.rstrip('.')})") from error
+    stated_frames = max(stated_frames, _frames_in_wav_header(path))
+    if len(channels) < stated_frames:
+        raise AudioError(
+            f"{path}: is truncated, {len(channels)} samples of the {stated_frames} its header states; copy it again"
+        )
+    if len(channels) == 0:
+        raise AudioError(f"{path}: holds no samples; restore it from its source")
+    return channels, rate
+
+
+def _frames_in_wav_header(path: Path) -> int:
+    """Samples that a WAV header promises (libsndfile only tells those present); 0 for other formats and streams."""
+    with path.open("rb") as file:
+        riff = file.read(12)
+        if riff[:4] != b"RIFF" or riff[8:] != b"WAVE":
+            return 0
+        block_align = 0
+        while len(header := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", header)
+            if name == b"data":
+                is_stream = size >= 0x7FFFF000  # written by programs that could not seek back
+                return 0 if is_stream or not block_align else int(size // block_align)
+            body = file.read(size + size % 2)
+            if name == b"fmt " and len(body) >= 14:
+                block_align = struct.unpack("<H", body[12:14])[0]
+    return 0
