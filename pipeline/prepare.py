@@ -1,0 +1,143 @@
+"""Recordings of any kind to one manifest and audio shards of one sample rate."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.fingerprint import file_key
+from pipeline.incremental import Fields, Rejected, Results
+from pipeline.ledger import Loss, loss
+from pipeline.parallel import parallel_map
+from tts.audio.files import read_audio, to_int16
+from tts.corpora import CorpusConfig, read
+from tts.corpora.limits import ClipLimits
+from tts.corpora.recordings import Dropped, Recording
+from tts.data.shards import layout, write_shards
+from tts.data.tables import MANIFEST, PHONES, read_table, write_table
+from tts.errors import AudioError, CorpusError, TextError
+from tts.text.frontend import Frontend
+
+_TRUE_PHONES = "true_phones.parquet"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The clips that are kept.
+
+    Attributes:
+        recordings: as the corpus has them.
+        texts: normalized, by utterance id.
+        results: of `samples_of`, by utterance id.
+        sample_rate: of the results, Hz.
+    """
+
+    recordings: Sequence[Recording]
+    texts: Mapping[str, str]
+    results: Results
+    sample_rate: int
+
+    @property
+    def num_samples(self) -> dict[str, int]:
+        """Length of each clip."""
+        return {each.utterance_id: _num_samples(self.results, each.utterance_id) for each in self.recordings}
+
+
+def read_recordings(settings: CorpusConfig, raw: Path) -> tuple[list[Recording], list[Dropped]]:
+    """List the clips of data/raw/<corpus>, and what cannot be used.
+
+    Raises:
+        CorpusError: there are none, or the folder is not such a corpus.
+    """
+    if not raw.is_dir():
+        raise CorpusError(f"{raw}: there is no such folder; run `tts download {raw.name}` first")
+    recordings, dropped = read(settings, raw)
+    if not recordings and not dropped:
+        raise CorpusError(f"{raw}: holds no recordings; look at corpora.{raw.name} in params.yaml")
+    return recordings, dropped
+
+
+def normalize(recordings: Sequence[Recording], frontend: Frontend) -> tuple[dict[str, str], list[Dropped]]:
+    """Texts as they are spoken, by utterance id, and what cannot be spoken."""
+    texts, dropped = {}, []
+    for recording in recordings:
+        try:
+            texts[recording.utterance_id] = frontend.normalize(recording.text, recording.language)
+        except TextError as error:
+            dropped.append(Dropped(recording.utterance_id, "nothing to say", str(error)))
+    return texts, dropped
+
+
+def audio_contents(audio: Mapping[str, Path], *, workers: int, label: str) -> dict[str, list[str]]:
+    """What the samples of each clip depend on: the bytes of its file, and its name, which messages hold."""
+    digests = parallel_map(file_key, audio.values(), workers=workers, label=label, total=len(audio))
+    return {name: [digest, str(path)] for (name, path), digest in zip(audio.items(), digests, strict=True)}
+
+
+def samples_of(audio: Path, sample_rate: int) -> Fields | Rejected:
+    """Samples of a sound file, mono int16 at `sample_rate` (Hz), and apart from them their number and SHA-256."""
+    try:
+        samples = to_int16(read_audio(audio, sample_rate=sample_rate))
+    except AudioError as error:
+        return Rejected("unusable audio", str(error))
+    digest = hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
+    return {"audio": samples, "num_samples": np.array(len(samples)), "sha256": np.array(digest)}
+
+
+def unusable(results: Results, limits: ClipLimits, sample_rate: int) -> list[Dropped]:
+    """Clips that could not be read, or are too short or too long."""
+    dropped = [Dropped(name, each.reason, each.detail) for name, each in results.rejected.items()]
+    for name in results.ids:
+        why = limits.why_not(_num_samples(results, name) / sample_rate)
+        if why:
+            dropped.append(Dropped(name, *why))
+    return dropped
+
+
+def as_losses(dropped: Sequence[Dropped]) -> list[Loss]:
+    """Rows of the ledger."""
+    return [loss(each.utterance_id, "prepare", each.reason, each.detail) for each in dropped]
+
+
+def write_corpus(folder: Path, prepared: Prepared, *, num_shards: int) -> None:
+    """Write manifest.parquet and the audio shards into an existing folder."""
+    lengths, results = prepared.num_samples, prepared.results
+    like = np.empty(0, np.int16)
+    write_shards(folder, "audio", lengths, lambda name: results.read(name, "audio"), count=num_shards, like=like)
+    recordings = {each.utterance_id: each for each in prepared.recordings}
+    rows = [
+        {
+            **_described(recordings[name]),
+            "normalized_text": prepared.texts[name],
+            "num_samples": lengths[name],
+            "sample_rate": prepared.sample_rate,
+            "audio_sha256": str(results.read(name, "sha256")),
+            "shard": shard,
+            "offset": offset,
+        }
+        for name, (shard, offset) in layout(lengths, num_shards).items()
+    ]
+    write_table(folder / "manifest.parquet", rows, MANIFEST)
+
+
+def copy_true_phones(raw: Path, folder: Path, prepared: Prepared) -> None:
+    """Write the phones whose true times the corpus knows, if it does, of the clips that are kept."""
+    source = raw / _TRUE_PHONES
+    if source.exists():
+        kept = {each.utterance_id for each in prepared.recordings}
+        rows = [row for row in read_table(source, PHONES) if row["utterance_id"] in kept]
+        write_table(folder / _TRUE_PHONES, rows, PHONES)
+
+
+def _num_samples(results: Results, utterance_id: str) -> int:
+    return int(results.read(utterance_id, "num_samples"))
+
+
+def _described(recording: Recording) -> dict[str, Any]:
+    keys = ("utterance_id", "speaker", "language", "style", "text")
+    return {key: getattr(recording, key) for key in keys}

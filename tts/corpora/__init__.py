@@ -1,0 +1,39 @@
+"""Corpora by kind: how each is fetched and read. One file per kind, with its size, licence and URL on top."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+from pydantic import Field
+
+from tts.corpora import csv, demo, folder, ljspeech
+from tts.corpora.recordings import Dropped, Recording
+from tts.corpora.tools import Tools
+
+CorpusConfig = Annotated[demo.Config | ljspeech.Config | csv.Config | folder.Config, Field(discriminator="kind")]
+"""Settings of a corpus, a section `corpora.<name>` of params.yaml."""
+
+KINDS: dict[str, ModuleType] = {"demo": demo, "ljspeech": ljspeech, "csv": csv, "folder": folder}
+"""Each module has a `Config`, and `fetch` and `read` as below."""
+
+
+def fetch(config: CorpusConfig, destination: Path, tools: Tools) -> None:
+    """Fill an empty folder with a corpus as it is published.
+
+    Raises:
+        DownloadError: it could not be had, is not what was promised, or cannot be unpacked.
+        CorpusError: it is not where the settings say.
+    """
+    KINDS[config.kind].fetch(config, destination, tools)
+
+
+def read(config: CorpusConfig, raw: Path) -> tuple[list[Recording], list[Dropped]]:
+    """List the clips of a folder that `fetch` filled, and what cannot be used.
+
+    Raises:
+        CorpusError: the folder is not such a corpus, or two clips have one id.
+    """
+    found: tuple[list[Recording], list[Dropped]] = KINDS[config.kind].read(config, raw)
+    return found

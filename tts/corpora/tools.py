@@ -1,0 +1,85 @@
+"""What fetching a corpus may use of its surroundings."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tts.corpora.recordings import ParallelMap, serial_map
+from tts.errors import CorpusError, DownloadError
+
+OnProgress = Callable[[str, int, int | None], None]
+"""Told an activity such as "download", and how many of its bytes are done, of how many (None = unknown)."""
+
+
+def no_progress(activity: str, done: int, total: int | None) -> None:
+    """Show nothing."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """How a corpus is fetched here.
+
+    Attributes:
+        base: folder that relative paths in settings start from.
+        downloads: folder that outlives the call, where archives and unfinished downloads are kept.
+        run: the parallel map to use.
+        on_progress: told how far things are.
+    """
+
+    base: Path
+    downloads: Path
+    run: ParallelMap = serial_map
+    on_progress: OnProgress = no_progress
+
+    def locate(self, path: str) -> Path:
+        """Give what a path in the settings means."""
+        return (self.base / Path(path).expanduser()).resolve()
+
+    def require_folder(self, path: str) -> Path:
+        """Give the folder that a corpus' `path` in the settings means.
+
+        Raises:
+            CorpusError: there is none.
+        """
+        folder = self.locate(path)
+        if not folder.is_dir():
+            raise CorpusError(f"{folder}: there is no such folder; correct the corpus' `path` in params.yaml")
+        return folder
+
+    def copy(self, files: Mapping[str, Path], destination: Path) -> None:
+        """Copy files; links would let the copy change with its source.
+
+        Args:
+            files: source by name in the destination.
+            destination: an existing folder.
+
+        Raises:
+            DownloadError: the disk has not enough space.
+        """
+        sizes = {name: source.stat().st_size for name, source in files.items()}
+        done, total = 0, sum(sizes.values())
+        require_space(destination, total)
+        for name, source in files.items():
+            place = destination / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
+            done += sizes[name]
+            self.on_progress("copy", done, total)
+
+
+def require_space(folder: Path, num_bytes: int) -> None:
+    """Stop before a long work that the disk cannot hold.
+
+    Args:
+        folder: an existing one on the disk in question.
+        num_bytes: that will be written at least.
+
+    Raises:
+        DownloadError: less are free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < num_bytes:
+        raise DownloadError(f"{folder}: {num_bytes / 1e9:.2f} GB are needed and {free / 1e9:.2f} GB free; make room")
