@@ -1,0 +1,48 @@
+"""Layers and losses of acoustic models: from phones to frames, whole frames, masked means."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tts.layers.variance import repeat_to_frames, whole_frames
+from tts.losses.reconstruction import masked_cross_entropy, masked_l1, masked_mse
+
+
+def test_frames_repeat_phones_as_numpy_does():
+    hidden = torch.randn(2, 4, 3)
+    durations = torch.tensor([[2, 0, 3, 1], [1, 1, 0, 0]])
+    frames = repeat_to_frames(hidden, durations, 7)
+    for i in range(2):
+        expected = np.repeat(hidden[i].numpy(), durations[i].numpy(), axis=0)
+        assert np.array_equal(frames[i, : len(expected)].numpy(), expected)
+        assert not frames[i, len(expected) :].any()
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    durations=st.lists(st.floats(0, 30, width=32), min_size=1, max_size=50),
+    scale=st.floats(0.1, 4),
+    data=st.data(),
+)
+def test_whole_frames_keep_the_minimum_and_the_total(durations, scale, data):
+    minimum = data.draw(st.lists(st.booleans(), min_size=len(durations), max_size=len(durations)))
+    scaled, least = torch.tensor([durations]) * scale, torch.tensor([minimum])
+    whole = whole_frames(scaled, least)
+    assert (whole >= least.long()).all()
+    assert abs(int(whole.sum()) - float(torch.maximum(scaled, least.float()).double().sum())) <= 0.5
+
+
+def test_losses_are_means_over_real_positions():
+    mask = torch.tensor([[True, True, False]])
+    prediction = torch.tensor([[[1.0, 2.0], [3.0, 5.0], [99.0, 99.0]]])
+    target = torch.zeros_like(prediction)
+    assert masked_l1(prediction, target, mask) == pytest.approx(11 / 4)
+    assert masked_mse(prediction, target, mask) == pytest.approx((1 + 4 + 9 + 25) / 4)
+    truth = torch.tensor([[True, False, False]])
+    logits = torch.tensor([[0.0, 0.0, 50.0]])
+    assert masked_cross_entropy(logits, truth, mask) == pytest.approx(np.log(2))
+    assert masked_l1(prediction, target, mask & False) == 0

@@ -1,0 +1,1 @@
+"""Acoustic models: phones to mel, one system a file."""

@@ -1,0 +1,304 @@
+"""FastSpeech 2: phones to mel in parallel, with explicit durations, pitch and energy.
+
+Ren et al. 2020, "FastSpeech 2: Fast and High-Quality End-to-End Text to Speech", https://arxiv.org/abs/2006.04558.
+
+Notable choices:
+
+- The network predicts ln F0 and ln energy, standardised by speaker, but every quantity goes in and out in Hz
+  and linear energy: a pitch scale of 1.2 is 20 % in Hz.
+- The mel is predicted standardised; its loss is in units of the log-mel.
+- Padding is masked before every convolution: an item of a batch gives what it gives alone.
+- The ends of phones are rounded to frames, not the phones: scaled durations keep short phones and the total.
+- Speaker and style tables are added to the encoder's output; with one speaker or one style there is none.
+
+Differs from the paper: pitch and energy are those of phones by default; voicing is predicted (a second output
+of the pitch predictor) instead of pitch being interpolated over unvoiced phones, so that they stay unvoiced;
+no pitch spectrogram by wavelets; optionally pre-LN, embeddings by convolution and a post-net.
+
+Differs from github.com/ming024/FastSpeech2, whose LJSpeech set-up is the configuration `ming024_ljspeech`:
+position codes and bin edges are no parameters (513,022 frozen ones there); the tables of pitch and energy
+have one more row, for phones that have none (2 * 256 parameters), and the pitch predictor one more output
+(257). With 361 symbols it has 34,646,339 trainable parameters there and 34,647,108 here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from tts.config import config
+from tts.errors import ConfigError, DataError
+from tts.interfaces import AcousticBatch, Controls, Inventory, Spoken, Statistics, System
+from tts.layers.masking import length_mask, masked
+from tts.layers.postnet import PostNet, PostNetConfig
+from tts.layers.transformer import Transformer, TransformerConfig
+from tts.layers.variance import (
+    Predictor,
+    PredictorConfig,
+    Quantity,
+    QuantityAdaptor,
+    QuantityConfig,
+    presence_loss,
+    repeat_to_frames,
+    whole_frames,
+)
+from tts.losses.reconstruction import masked_l1, masked_mse
+from tts.phones import SILENCE
+
+
+@config
+class VarianceConfig:
+    """Durations, pitch and energy.
+
+    Attributes:
+        level: whether pitch and energy are those of phones or of frames.
+        duration: predictor of ln(frames + 1).
+        pitch: predictor of F0 and voicing, and their embedding.
+        energy: predictor of energy and its embedding.
+    """
+
+    level: Literal["phone", "frame"] = "phone"
+    duration: PredictorConfig = Field(default_factory=PredictorConfig)
+    pitch: QuantityConfig = Field(default_factory=QuantityConfig)
+    energy: QuantityConfig = Field(default_factory=QuantityConfig)
+
+
+@config
+class Config:
+    """The paper's network by default.
+
+    Attributes:
+        hidden: channels of encoder and decoder.
+        encoder: of phones.
+        variance: durations, pitch and energy.
+        decoder: of frames.
+        postnet: Tacotron 2's, None = off.
+    """
+
+    hidden: int = Field(default=256, gt=0)
+    encoder: TransformerConfig = Field(default_factory=TransformerConfig)
+    variance: VarianceConfig = Field(default_factory=VarianceConfig)
+    decoder: TransformerConfig = Field(default_factory=TransformerConfig)
+    postnet: PostNetConfig | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse heads that do not divide the hidden size."""
+        for name, stack in (("encoder", self.encoder), ("decoder", self.decoder)):
+            if stack.heads and self.hidden % stack.heads:
+                raise ValueError(f"hidden {self.hidden} is not a multiple of {name}.heads {stack.heads}")
+
+
+@dataclass(frozen=True)
+class Prosody:
+    """What is given instead of predicted; None = predicted.
+
+    Attributes:
+        durations: [batch, phones] int64 frames.
+        pitch: [batch, phones] or [batch, frames] Hz, 0 = unvoiced.
+        energy: [batch, phones] or [batch, frames] linear, 0 = none.
+    """
+
+    durations: Tensor | None = None
+    pitch: Tensor | None = None
+    energy: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class _Varied:
+    """Frames [batch, frames, hidden] with their mask, and the prosody that made them.
+
+    `heard` is True where a position of pitch and energy (a phone or a frame) has frames.
+    """
+
+    frames: Tensor
+    mask: Tensor
+    log_durations: Tensor
+    durations: Tensor
+    heard: Tensor
+    pitch: Quantity
+    energy: Quantity
+
+
+class FastSpeech2(nn.Module):
+    """Phones to mel.
+
+    Raises:
+        ConfigError: the inventory lacks symbols, speakers or statistics.
+    """
+
+    def __init__(self, config: Config, inventory: Inventory) -> None:
+        super().__init__()
+        self.level = config.variance.level
+        statistics = inventory.statistics
+        if not inventory.symbols or not inventory.speakers or statistics is None:
+            raise ConfigError("fastspeech2 needs symbols, speakers and statistics; train it on a corpus with an index")
+        self.symbols = nn.Embedding(len(inventory.symbols), config.hidden)
+        self.speakers = _table(inventory.speakers, config.hidden)
+        self.styles = _table(inventory.styles, config.hidden)
+        self.encoder = Transformer(config.hidden, config.encoder)
+        self.variance = _VarianceAdaptor(config.hidden, config.variance, inventory.speakers, statistics)
+        self.decoder = Transformer(config.hidden, config.decoder)
+        self.mel = nn.Linear(config.hidden, inventory.mel.n_mels)
+        self.postnet = PostNet(inventory.mel.n_mels, config.postnet) if config.postnet else None
+        self.mel_mean, self.mel_std = statistics.mel_mean, statistics.mel_std
+        self.silence_id = inventory.symbols.index(SILENCE) if SILENCE in inventory.symbols else None
+
+    def loss(self, batch: AcousticBatch) -> dict[str, Tensor]:
+        """Named terms: mel (and mel_postnet) in log-mel units, duration, pitch, voicing, energy.
+
+        Raises:
+            DataError: pitch or energy are not of the configured level, or durations do not add up to the mel.
+        """
+        varied = self._follow(batch)
+        mels = zip(("mel", "mel_postnet"), self._decode(varied), strict=False)
+        terms = {name: masked_l1(mel, batch.mel, varied.mask) for name, mel in mels}
+        phones = length_mask(batch.phone_lengths, batch.phones.shape[1])
+        terms["duration"] = masked_mse(varied.log_durations, batch.durations.float().log1p(), phones)
+        pitch, energy = self.variance.pitch, self.variance.energy
+        terms["pitch"] = pitch.value_loss(varied.pitch, batch.speaker_ids, varied.heard)
+        terms["voicing"] = presence_loss(varied.pitch, varied.heard)
+        terms["energy"] = energy.value_loss(varied.energy, batch.speaker_ids, varied.heard)
+        return terms
+
+    def teacher_forced(self, batch: AcousticBatch) -> Tensor:
+        """Mel [batch, frames, mels] for the batch's own durations, pitch and energy; zero beyond each length.
+
+        Raises:
+            DataError: as `loss`.
+        """
+        varied = self._follow(batch)
+        return masked(self._decode(varied)[-1], varied.mask)
+
+    def speak(
+        self,
+        phones: Tensor,
+        lengths: Tensor,
+        *,
+        speaker_ids: Tensor,
+        style_ids: Tensor,
+        controls: Controls,
+        given: Prosody = Prosody(),
+    ) -> Spoken:
+        """Speak padded phones [batch, phones]; controls act on what is predicted, not on what is given."""
+        hidden, mask = self._encode(phones, lengths, speaker_ids=speaker_ids, style_ids=style_ids)
+        minimum = mask if self.silence_id is None else mask & (phones != self.silence_id)
+        varied = self.variance(hidden, mask, speaker_ids=speaker_ids, minimum=minimum, given=given, controls=controls)
+        mel = masked(self._decode(varied)[-1], varied.mask)
+        lengths = varied.durations.sum(dim=1)
+        return Spoken(mel, lengths, varied.durations, varied.pitch.values, varied.energy.values)
+
+    def _follow(self, batch: AcousticBatch) -> _Varied:
+        """Go through the network with the batch's own prosody."""
+        self._check(batch)
+        speaker_ids, given = batch.speaker_ids, Prosody(batch.durations, batch.pitch, batch.energy)
+        hidden, mask = self._encode(
+            batch.phones, batch.phone_lengths, speaker_ids=speaker_ids, style_ids=batch.style_ids
+        )
+        varied: _Varied = self.variance(
+            hidden, mask, speaker_ids=speaker_ids, minimum=mask, given=given, controls=Controls()
+        )
+        return varied
+
+    def _check(self, batch: AcousticBatch) -> None:
+        expected = batch.durations.shape if self.level == "phone" else batch.mel.shape[:2]
+        for name, values in (("pitch", batch.pitch), ("energy", batch.energy)):
+            if values.shape != expected:
+                raise DataError(
+                    f"{name} of the batch of {batch.utterance_ids[0]} has shape {tuple(values.shape)}, not "
+                    f"{tuple(expected)}; variance.level is {self.level!r}, load {name} of the same level"
+                )
+        for i in (batch.durations.sum(dim=1) != batch.mel_lengths).nonzero().flatten().tolist():
+            raise DataError(
+                f"{batch.utterance_ids[i]}: durations add up to {int(batch.durations[i].sum())}, but its "
+                f"mel has {int(batch.mel_lengths[i])} frames; run the prosody stage again"
+            )
+
+    def _encode(
+        self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, style_ids: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        mask = length_mask(lengths, phones.shape[1])
+        hidden: Tensor = self.encoder(self.symbols(phones), mask)
+        for table, ids in ((self.speakers, speaker_ids), (self.styles, style_ids)):
+            if table is not None:
+                hidden = hidden + table(ids).unsqueeze(1)
+        return hidden, mask
+
+    def _decode(self, varied: _Varied) -> list[Tensor]:
+        """Give the decoder's mel and, where there is a post-net, the better one after it."""
+        mels = [self.mel(self.decoder(varied.frames, varied.mask))]
+        if self.postnet is not None:
+            mels.append(mels[0] + self.postnet(mels[0], varied.mask))
+        return [mel * self.mel_std + self.mel_mean for mel in mels]
+
+
+class _VarianceAdaptor(nn.Module):
+    """From encoded phones to frames that carry durations, pitch and energy."""
+
+    def __init__(self, hidden: int, config: VarianceConfig, speakers: tuple[str, ...], statistics: Statistics) -> None:
+        super().__init__()
+        self.level = config.level
+        self.durations = Predictor(hidden, config.duration)
+        pitch = [(statistics.pitch_mean[name], statistics.pitch_std[name]) for name in speakers]
+        self.pitch = QuantityAdaptor(hidden, config.pitch, torch.tensor(pitch), can_be_absent=True)
+        energy = [(statistics.energy_mean, statistics.energy_std) for _ in speakers]
+        self.energy = QuantityAdaptor(hidden, config.energy, torch.tensor(energy), can_be_absent=False)
+
+    def forward(
+        self,
+        hidden: Tensor,
+        mask: Tensor,
+        *,
+        speaker_ids: Tensor,
+        minimum: Tensor,
+        given: Prosody,
+        controls: Controls,
+    ) -> _Varied:
+        """Take hidden [batch, phones, hidden], its mask, and the frames that each phone has at least."""
+        log_durations = self.durations(hidden, mask).squeeze(-1)
+        durations = given.durations
+        if durations is None:
+            durations = whole_frames(log_durations.expm1() * controls.duration_scale, minimum)
+        num_frames = durations.sum(dim=1)
+        frame_mask = length_mask(num_frames, int(num_frames.max()))
+        heard = durations > 0
+        if self.level == "frame":
+            hidden = repeat_to_frames(hidden, durations, frame_mask.shape[1])
+            mask = heard = frame_mask
+        pitch, hidden = self.pitch(
+            hidden, mask, speaker_ids=speaker_ids, heard=heard, given=given.pitch, scale=controls.pitch_scale
+        )
+        energy, hidden = self.energy(
+            hidden,
+            mask,
+            speaker_ids=speaker_ids,
+            heard=heard,
+            given=given.energy,
+            scale=controls.energy_scale,
+        )
+        if self.level == "phone":
+            hidden = repeat_to_frames(hidden, durations, frame_mask.shape[1])
+        return _Varied(hidden, frame_mask, log_durations, durations, heard, pitch, energy)
+
+
+def _table(names: tuple[str, ...], hidden: int) -> nn.Embedding | None:
+    return nn.Embedding(len(names), hidden) if len(names) > 1 else None
+
+
+_MING024_ENCODER = TransformerConfig(layers=4, dropout=0.2)
+_MING024_DECODER = TransformerConfig(layers=6, dropout=0.2)
+
+SYSTEM = System(
+    kind="acoustic",
+    config=Config,
+    build=FastSpeech2,
+    task="supervised",
+    configurations={
+        "paper": Config(),
+        "ming024_ljspeech": Config(encoder=_MING024_ENCODER, decoder=_MING024_DECODER, postnet=PostNetConfig()),
+        "ming024_ljspeech_paper": Config(encoder=_MING024_ENCODER, decoder=_MING024_ENCODER, postnet=PostNetConfig()),
+    },
+)

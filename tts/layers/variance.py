@@ -1,0 +1,221 @@
+"""Durations, pitch and energy: their predictors, their embeddings, and the way from phones to frames.
+
+Ren et al. 2020, FastSpeech 2, section 2.3, https://arxiv.org/abs/2006.04558.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from tts.config import config
+from tts.layers.masking import MaskedConv1d, masked
+from tts.losses.reconstruction import masked_cross_entropy, masked_mse
+
+_BIN_RANGE = 3.0
+"""Bins divide this many standard deviations on both sides of the mean."""
+
+_EMBEDDING_KERNEL = 9
+
+_LEAST_VALUE = 1e-5
+"""Stands in for 0 under the logarithm; what is absent is then masked or embedded as such."""
+
+
+@config
+class PredictorConfig:
+    """Two convolutions that predict a quantity.
+
+    Attributes:
+        filter: channels.
+        kernel: of each convolution.
+        dropout: after each.
+    """
+
+    filter: int = Field(default=256, gt=0)
+    kernel: int = Field(default=3, gt=0)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+
+
+class Predictor(nn.Module):
+    """Two convolutions and a linear layer that give `num_outputs` values for each position."""
+
+    def __init__(self, hidden: int, config: PredictorConfig, *, num_outputs: int = 1) -> None:
+        super().__init__()
+        self.convolutions = nn.ModuleList(
+            MaskedConv1d(channels, config.filter, config.kernel) for channels in (hidden, config.filter)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(config.filter) for _ in self.convolutions)
+        self.dropout = nn.Dropout(config.dropout)
+        self.output = nn.Linear(config.filter, num_outputs)
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
+        """Give [batch, positions, num_outputs], zero where mask [batch, positions] is False."""
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            hidden = self.dropout(norm(F.relu(convolution(hidden, mask))))
+        return masked(self.output(hidden), mask)
+
+
+class BinEmbedding(nn.Module):
+    """Table over the bins of a standardised quantity, with one more row for where there is none."""
+
+    edges: Tensor
+
+    def __init__(self, hidden: int, num_bins: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(num_bins + 1, hidden)
+        edges = torch.linspace(-_BIN_RANGE, _BIN_RANGE, num_bins - 1)
+        self.register_buffer("edges", edges, persistent=False)
+
+    def forward(self, values: Tensor, present: Tensor, mask: Tensor) -> Tensor:
+        """Give [batch, positions, hidden] for values, present and mask [batch, positions]."""
+        absent = self.table.num_embeddings - 1
+        embedded: Tensor = self.table(torch.bucketize(values, self.edges).masked_fill(~present, absent))
+        return embedded
+
+
+class ConvolutionEmbedding(nn.Module):
+    """Convolution over a standardised quantity and over whether there is one; smooth where bins are steps."""
+
+    def __init__(self, hidden: int) -> None:
+        super().__init__()
+        self.convolution = MaskedConv1d(2, hidden, _EMBEDDING_KERNEL)
+
+    def forward(self, values: Tensor, present: Tensor, mask: Tensor) -> Tensor:
+        """Give [batch, positions, hidden] for values, present and mask [batch, positions]."""
+        channels = torch.stack((values.masked_fill(~present, 0), present.to(values)), dim=-1)
+        embedded: Tensor = self.convolution(channels, mask)
+        return embedded
+
+
+@config
+class QuantityConfig:
+    """Prediction and embedding of pitch or energy.
+
+    Attributes:
+        embedding: a table over bins of the value, or a convolution over the values.
+        bins: of the table; the convolution has none.
+        predictor: of the value.
+    """
+
+    embedding: Literal["bins", "convolution"] = "bins"
+    bins: int = Field(default=256, gt=2)
+    predictor: PredictorConfig = Field(default_factory=PredictorConfig)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Pitch or energy [batch, positions]: as used, and what was predicted of it.
+
+    Attributes:
+        values: Hz or linear energy, 0 = absent.
+        standard: prediction, in standard deviations of the logarithm.
+        presence_logits: prediction of whether there is any; None = always.
+    """
+
+    values: Tensor
+    standard: Tensor
+    presence_logits: Tensor | None
+
+
+class QuantityAdaptor(nn.Module):
+    """Predicts and embeds a positive quantity that is standardised in its logarithm, speaker by speaker."""
+
+    moments: Tensor
+
+    def __init__(self, hidden: int, config: QuantityConfig, moments: Tensor, *, can_be_absent: bool) -> None:
+        """Take moments [speakers, 2]: mean and standard deviation of the logarithm."""
+        super().__init__()
+        self.predictor = Predictor(hidden, config.predictor, num_outputs=2 if can_be_absent else 1)
+        bins = config.embedding == "bins"
+        self.embedding = BinEmbedding(hidden, config.bins) if bins else ConvolutionEmbedding(hidden)
+        # Not in the state: a run that starts from another run's weights has the moments of its own data.
+        self.register_buffer("moments", moments, persistent=False)
+
+    def forward(
+        self,
+        hidden: Tensor,
+        mask: Tensor,
+        *,
+        speaker_ids: Tensor,
+        heard: Tensor,
+        given: Tensor | None,
+        scale: float,
+    ) -> tuple[Quantity, Tensor]:
+        """Give the quantity, and hidden [batch, positions, hidden] with its embedding added.
+
+        Args:
+            hidden: [batch, positions, hidden].
+            mask: [batch, positions], True where there is a position.
+            speaker_ids: [batch].
+            heard: [batch, positions], True where the position has frames; elsewhere the quantity is absent.
+            given: [batch, positions], used instead of the prediction.
+            scale: factor on the prediction.
+        """
+        standard, *presence = self.predictor(hidden, mask).unbind(-1)
+        values = given
+        if values is None:
+            present = heard & (presence[0] > 0) if presence else heard
+            values = (self._restore(standard, speaker_ids) * scale).masked_fill(~present, 0)
+        embedded = self.embedding(self._standardize(values, speaker_ids), values > 0, mask)
+        return Quantity(values, standard, presence[0] if presence else None), hidden + embedded
+
+    def value_loss(self, quantity: Quantity, speaker_ids: Tensor, heard: Tensor) -> Tensor:
+        """Squared error of the standardised prediction where the quantity is heard and present."""
+        target = self._standardize(quantity.values, speaker_ids)
+        return masked_mse(quantity.standard, target, heard & (quantity.values > 0))
+
+    def _standardize(self, values: Tensor, speaker_ids: Tensor) -> Tensor:
+        mean, std = self.moments[speaker_ids, None].unbind(-1)
+        return (values.clamp(min=_LEAST_VALUE).log() - mean) / std
+
+    def _restore(self, standard: Tensor, speaker_ids: Tensor) -> Tensor:
+        mean, std = self.moments[speaker_ids, None].unbind(-1)
+        return torch.exp(standard * std + mean)
+
+
+def presence_loss(quantity: Quantity, heard: Tensor) -> Tensor:
+    """Cross-entropy of the predicted presence, where heard [batch, positions]."""
+    assert quantity.presence_logits is not None, "this quantity is never absent"
+    return masked_cross_entropy(quantity.presence_logits, quantity.values > 0, heard)
+
+
+def whole_frames(durations: Tensor, minimum: Tensor) -> Tensor:
+    """Round durations to whole frames without losing time.
+
+    The ends of phones are rounded, not the phones: the fraction that a phone loses goes to the next one, and
+    the total is right to half a frame.
+
+    Args:
+        durations: [batch, phones] frames, fractional; zero beyond each length.
+        minimum: [batch, phones] whole frames that a phone has at least.
+
+    Returns:
+        [batch, phones] int64.
+    """
+    ends = torch.maximum(durations, minimum.to(durations)).double().cumsum(dim=1)
+    rounded = torch.floor(ends + 0.5).long()
+    return rounded.diff(dim=1, prepend=torch.zeros_like(rounded[:, :1]))
+
+
+def repeat_to_frames(hidden: Tensor, durations: Tensor, num_frames: int) -> Tensor:
+    """Repeat each phone for its duration (FastSpeech's length regulator).
+
+    Args:
+        hidden: [batch, phones, hidden].
+        durations: [batch, phones] int64 frames; each row sums to `num_frames` at most.
+        num_frames: of the result.
+
+    Returns:
+        [batch, num_frames, hidden], zero beyond each row's sum.
+    """
+    # A phone of zeros at the end of each row stands for the padding, so that all rows are equally long.
+    padding = num_frames - durations.sum(dim=1, keepdim=True)
+    repeats = torch.cat((durations, padding), dim=1).flatten()
+    phones = F.pad(hidden, (0, 0, 0, 1)).flatten(0, 1)
+    frames = phones.repeat_interleave(repeats, dim=0, output_size=hidden.shape[0] * num_frames)
+    return frames.view(hidden.shape[0], num_frames, hidden.shape[2])

@@ -1,0 +1,1 @@
+"""Mel to waveform, one system a file."""
