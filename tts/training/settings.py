@@ -134,3 +134,10 @@ class RunSettings:
     checkpoint_every: int = Field(default=1000, gt=0)
     init_from: str | None = None
     freeze: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse settings that contradict each other."""
+        if not any(self.loss_weights.values()):
+            raise ValueError("loss_weights are all 0; give at least one term a weight")
+        if self.adversary is not None and self.adversary.start_step >= self.steps:
+            raise ValueError(f"adversary.start_step {self.adversary.start_step} is never reached in {self.steps} steps")

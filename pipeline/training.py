@@ -1,0 +1,144 @@
+"""From the params of a run to its trainer, and from its network to its model folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipeline.fingerprint import file_key
+from pipeline.params import Params
+from pipeline.paths import Paths
+from tts.config import build, to_plain
+from tts.data.features import CorpusFeatures, read_inventory
+from tts.errors import ConfigError
+from tts.interfaces import Inventory, System
+from tts.registry import load_system
+from tts.training.batching import (
+    AcousticBatches,
+    AcousticTraining,
+    VocoderTraining,
+    acoustic_validation,
+    vocoder_validation,
+)
+from tts.training.export import export_model, read_model
+from tts.training.processes import Processes
+from tts.training.seeding import seed_everything
+from tts.training.settings import RunSettings
+from tts.training.starting import start_discriminator_from, start_from
+from tts.training.tasks import AdversarialTask, SupervisedTask, Task
+from tts.training.trainer import TrainingData
+from tts.training.updates import freeze
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run with what it needs, read from disk.
+
+    Attributes:
+        settings: of the run.
+        system: its record in the registry.
+        config: its Config.
+        features: of its corpus.
+        inventory: what its network is built with.
+        start: model folder it starts from; None = from random weights.
+    """
+
+    settings: RunSettings
+    system: System
+    config: Any
+    features: CorpusFeatures
+    inventory: Inventory
+    start: Path | None
+
+    def task(self, device: torch.device, processes: Processes) -> Task:
+        """Network and optimizers, as they are before the first step."""
+        seed_everything(self.settings.seed)
+        network = self.system.build(self.config, self.inventory)
+        discriminator = self._discriminator()
+        if self.start is not None:
+            saved = read_model(self.start)
+            start_from(network, saved, system=self.settings.system, inventory=self.inventory)
+            if discriminator is not None:
+                start_discriminator_from(discriminator, saved)
+        freeze(network, self.settings.freeze)
+        if discriminator is None:
+            return SupervisedTask(network.to(device), self.settings, processes)
+        return AdversarialTask(network.to(device), discriminator.to(device), self.settings, processes)
+
+    def data(self, network: nn.Module) -> TrainingData:
+        """Batches as the network wants them."""
+        settings, features = self.settings.batch, self.features
+        train, validation = self._select("train"), self._select("validation")
+        if self.system.kind == "vocoder":
+            batches = VocoderTraining(features, train, settings, seed=self.settings.seed)
+            return TrainingData(batches, vocoder_validation(features, validation, settings))
+        reader = AcousticBatches(features, self.inventory, network.level)  # type: ignore[arg-type]
+        frames = {name: row.num_frames for name, row in features.utterances.items()}
+        plan = AcousticTraining(reader, {name: frames[name] for name in train}, settings, seed=self.settings.seed)
+        return TrainingData(plan, acoustic_validation(reader, {name: frames[name] for name in validation}, settings))
+
+    def export(self, folder: Path, task: Task) -> None:
+        """Write the model folder."""
+        export_model(
+            folder,
+            task.exported(),
+            system=self.settings.system,
+            model=to_plain(self.config),
+            inventory=self.inventory,
+            training={"settings": to_plain(self.settings), "steps": self.settings.steps},
+            discriminator=task.discriminator if isinstance(task, AdversarialTask) else None,
+        )
+
+    def _discriminator(self) -> nn.Module | None:
+        if self.settings.adversary is None:
+            return None
+        if self.system.build_discriminator is None:
+            raise ConfigError(f"adversary has no effect on {self.settings.system}, which has none; remove it")
+        return self.system.build_discriminator(self.config)
+
+    def _select(self, split: str) -> list[str]:
+        return self.features.select(split, speakers=self.settings.speakers, styles=self.settings.styles)
+
+
+def read_run(params: Params, paths: Paths, name: str) -> Run:
+    """Open what a run reads.
+
+    Raises:
+        ConfigError: a setting does not fit the system.
+        DataError: features are missing or disagree.
+    """
+    settings = params.training_run(name)
+    system = load_system(settings.system)
+    if system.task is None:
+        raise ConfigError(f"runs.{name}.system: {settings.system} has nothing to train; use it in a voice as it is")
+    corpus, mel = paths.corpus(settings.corpus), paths.mel(settings.corpus)
+    if system.kind == "vocoder":
+        features = CorpusFeatures(corpus, mel, split=params.split)
+        inventory = Inventory(mel=features.mel_definition)
+    else:
+        index = paths.index(settings.corpus)
+        features = CorpusFeatures(corpus, mel, prosody=paths.prosody(settings.corpus), index=index)
+        inventory = read_inventory(index, features.mel_definition, speakers=settings.speakers, styles=settings.styles)
+    config = build(system.config, settings.model, where=f"runs.{name}.model")
+    start = paths.model(settings.init_from) if settings.init_from else None
+    return Run(settings, system, config, features, inventory, start)
+
+
+def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
+    """What decides a run's weights: its settings and the tables, which hold digests of the arrays they describe."""
+    settings = params.training_run(name)
+    corpus = settings.corpus
+    files = [paths.corpus(corpus) / "manifest.parquet", paths.mel(corpus) / "mel.parquet"]
+    if load_system(settings.system).kind != "vocoder":
+        files += [paths.prosody(corpus) / "prosody.parquet", *sorted(paths.index(corpus).iterdir())]
+    if settings.init_from:
+        files += sorted(paths.model(settings.init_from).iterdir())
+    return {
+        "settings": to_plain(settings),
+        "split": to_plain(params.split),
+        "files": {str(file): file_key(file) for file in files},
+    }

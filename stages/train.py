@@ -1,0 +1,54 @@
+"""Train or fine-tune one run; a run that was interrupted goes on where it was.
+
+Reads data/corpus/<corpus> and data/features/<corpus>, writes models/<run> and metrics/runs/<run>.{json,csv}; what it
+needs to go on is in .tts_cache/train. Examples: ``tts train demo_vocoder``; on four GPUs
+``torchrun --nproc-per-node 4 -m stages train ljspeech_hifigan``.
+"""
+
+from __future__ import annotations
+
+import typer
+
+INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: run it again and it goes on
+
+
+def run(name: str) -> None:
+    """Train one run of params.yaml."""
+    import shutil
+
+    import torch
+
+    from pipeline.output import replaced_directory, replaced_file, write_json
+    from pipeline.stage import Code, stage
+    from pipeline.tracking import tracked
+    from pipeline.training import content_of, read_run
+    from tts.config import to_plain
+    from tts.training.interruption import stop_on_signals
+    from tts.training.processes import joined
+    from tts.training.trainer import Host, Trainer
+
+    with stage("train", name) as current, stop_on_signals() as should_stop, joined(current.runtime.device) as processes:
+        run = read_run(current.params, current.paths, name)
+        settings, workers = run.settings, current.runtime.num_workers
+        torch.set_num_threads(workers)
+        torch.backends.cudnn.benchmark = run.system.kind == "vocoder"  # segments are all of one size
+        code = Code(f"tts.{settings.system.replace('/', '.')}")
+        work = current.work(code, content_of(current.params, current.paths, name))
+        task = run.task(processes.device, processes)
+        mode = current.runtime.wandb if processes.is_first else "disabled"
+        with tracked(
+            name, to_plain(settings), key=work.name, mode=mode, directory=current.paths.cache / "wandb"
+        ) as on_row:
+            host = Host(workers=workers, processes=processes, should_stop=should_stop, on_row=on_row)
+            trainer = Trainer(task, run.data(task.network), settings, directory=work, host=host)
+            if not trainer.run():
+                typer.echo(f"train {name}: stopped at step {trainer.progress.step}; run it again to go on")
+                raise typer.Exit(INTERRUPTED)
+        if processes.is_first:
+            with replaced_directory(current.paths.model(name)) as folder:
+                run.export(folder, task)
+            with replaced_file(current.paths.run_curve(name)) as file:
+                shutil.copyfile(trainer.curve_path, file)
+            write_json(current.paths.run_metrics(name), trainer.metrics())
+        current.say(f"wrote {current.paths.model(name)}")
+        current.say(f"{settings.steps} steps, validation loss {trainer.progress.last['loss']:.4g}")

@@ -1,0 +1,217 @@
+"""What a step does, and what it refuses to do."""
+
+import pytest
+import torch
+from torch import nn
+from toys import ToyAcoustic, ToyVocoder, acoustic_run, adversarial_settings, settings, vocoder_run
+
+from tts.config import build
+from tts.errors import ConfigError, TrainingError
+from tts.interfaces import Inventory
+from tts.training.batching import (
+    AcousticBatches,
+    AcousticTraining,
+    VocoderTraining,
+    acoustic_validation,
+)
+from tts.training.schedules import lr_factor
+from tts.training.seeding import seed_everything
+from tts.training.settings import BatchSettings, ScheduleSettings
+from tts.training.tasks import SupervisedTask
+from tts.training.trainer import Trainer
+from tts.training.updates import freeze
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_non_finite_values_stop_before_the_update(tmp_path, acoustic, inventory, where):
+    run = settings(accumulate=1)
+    task, data = acoustic_run(acoustic, inventory, run)
+    before = {name: tensor.clone() for name, tensor in task.network.state_dict().items() if "running" not in name}
+    loss = task.network.loss
+
+    def broken(batch):
+        terms = loss(batch)
+        if where == "loss":
+            return {**terms, "duration": terms["duration"] * float("nan")}
+        return {**terms, "duration": terms["duration"] + (terms["mel"] - terms["mel"].detach()).sqrt()}
+
+    task.network.loss = broken
+    with pytest.raises(TrainingError, match=r"not finite, on clip.*, clip.*duration") as raised:
+        Trainer(task, data, run, directory=tmp_path).run()
+    assert data.batch(0).utterance_ids[0] in str(raised.value)
+    for name, tensor in before.items():
+        assert torch.equal(tensor, task.network.state_dict()[name]) or name.endswith("num_batches_tracked")
+
+
+def test_fp16_skips_a_step_whose_scaled_gradient_overflows(acoustic, inventory):
+    task, data = acoustic_run(acoustic, inventory, settings(precision="fp16", accumulate=1))
+    task._updater._scaler = torch.amp.GradScaler("cpu", init_scale=2.0**120)
+    before = task.network.symbols.weight.detach().clone()
+    task.update([data.batch(0)], 0)
+    assert torch.equal(before, task.network.symbols.weight)
+    assert task._updater._scaler.get_scale() == 2.0**119
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [({"mel": 1.0}, "terms duration without a weight"), ({"mel": 1.0, "duration": 1.0, "pitch": 1.0}, "pitch without")],
+)
+def test_terms_and_weights_must_go_together(acoustic, inventory, weights, message):
+    task, data = acoustic_run(acoustic, inventory, settings(loss_weights=weights))
+    with pytest.raises(ConfigError, match=message):
+        task.update([data.batch(0)], 0)
+
+
+def test_a_weight_of_zero_only_logs(acoustic, inventory):
+    task, data = acoustic_run(acoustic, inventory, settings(loss_weights={"mel": 1.0, "duration": 0.0}))
+    terms = task.update([data.batch(0)], 0).terms
+    assert terms["loss"] == pytest.approx(terms["mel"])
+    assert terms["duration"] > 0
+
+
+REFUSED = {
+    "batch.size 99 is more than the 28 clips": ({"size": 99}, "acoustic"),
+    "has no effect on acoustic": ({"size": 4, "segment_frames": 8}, "acoustic"),
+    "more than batch.max_frames 50": ({"size": 4, "max_frames": 50}, "acoustic"),
+    "segment_frames is required": ({"size": 4}, "vocoder"),
+    "no training clip has 500 frames": ({"size": 4, "segment_frames": 500}, "vocoder"),
+    "max_frames has no effect on vocoders": ({"size": 4, "segment_frames": 8, "max_frames": 9}, "vocoder"),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_batches_that_cannot_be_are_refused(acoustic, recordings, inventory, message):
+    values, kind = REFUSED[message]
+
+    def start():
+        if kind == "acoustic":
+            acoustic_run(acoustic, inventory, settings(batch=values))
+        else:
+            vocoder_run(recordings, adversarial_settings(batch=values))
+
+    with pytest.raises((TrainingError, ConfigError), match=message):
+        start()
+
+
+def test_empty_splits_are_refused(acoustic, inventory):
+    reader, batching = AcousticBatches(acoustic, inventory, "phone"), BatchSettings(size=2)
+    with pytest.raises(TrainingError, match="training split is empty"):
+        AcousticTraining(reader, {}, batching, seed=1)
+    with pytest.raises(TrainingError, match="validation split is empty"):
+        acoustic_validation(reader, {}, batching)
+
+
+SETTINGS_REFUSED = {
+    "loss_weights are all 0": {"loss_weights": {"mel": 0.0}},
+    "start_step 12 is never reached": {"adversary": {"optimizer": {"lr": 1.0}, "start_step": 12}},
+    "decay has no effect on schedule cosine": {"schedule": {"name": "cosine", "decay": 0.5}},
+    "noam needs warmup_steps": {"schedule": {"name": "noam"}},
+    "did you mean 'warmup_steps'": {"schedule": {"warm_up_steps": 3}},
+}
+
+
+@pytest.mark.parametrize("message", SETTINGS_REFUSED)
+def test_settings_that_cannot_take_effect_are_refused(message):
+    with pytest.raises(ConfigError, match=message):
+        settings(**SETTINGS_REFUSED[message])
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ({}, {0: 1.0, 99: 1.0}),
+        ({"warmup_steps": 10}, {0: 0.1, 9: 1.0, 50: 1.0}),
+        ({"name": "cosine", "final_factor": 0.1}, {49: 0.55, 99: 0.1}),
+        ({"name": "exponential", "decay": 0.5, "decay_every": 10}, {9: 1.0, 10: 0.5, 25: 0.25}),
+        ({"name": "noam", "warmup_steps": 4}, {0: 0.25, 3: 1.0, 15: 0.5, 63: 0.25}),
+    ],
+)
+def test_schedules_have_their_known_values(schedule, expected):
+    settings = build(ScheduleSettings, schedule, where="schedule")
+    assert {step: pytest.approx(lr_factor(settings, step, steps=100)) for step in expected} == expected
+
+
+def test_the_learning_rate_follows_its_schedule_and_the_factors_of_names(acoustic, inventory):
+    optimizer = {"lr": 0.01, "lr_factors": {"symbols.*": 0.5, "body.*": 0.1}}
+    task, data = acoustic_run(acoustic, inventory, settings(optimizer=optimizer, accumulate=1))
+    rates = [task.update([data.batch(step)], step).lr for step in range(12)]
+    assert rates[:3] == pytest.approx([0.01 / 3, 0.02 / 3, 0.01])
+    assert rates[-1] < 1e-9
+    task.update([data.batch(0)], 2)
+    assert [group["lr"] for group in task._updater._optimizer.param_groups] == pytest.approx([0.005, 0.001, 0.01])
+
+
+def test_accumulated_batches_weigh_as_one_large_one(acoustic, inventory):
+    class Plain(ToyAcoustic):
+        def __init__(self, inventory):
+            super().__init__(inventory)
+            self.body = nn.Linear(8, 8)
+
+    def trained(size, accumulate):
+        run = settings(
+            batch={"size": size}, accumulate=accumulate, optimizer={"name": "adam", "lr": 0.01}, clip_norm=None
+        )
+        task, _ = acoustic_run(acoustic, inventory, run, network=seeded(Plain, inventory))
+        reader = AcousticBatches(acoustic, inventory, "phone")
+        ids = sorted(acoustic.ids, key=lambda name: acoustic.utterances[name].num_frames)[:8]
+        task.update([reader.read(ids[start : start + size]) for start in range(0, 8, size)], 0)
+        return task.network.body.weight.detach()
+
+    assert torch.allclose(trained(8, 1), trained(4, 2), atol=1e-6)
+
+
+def seeded(make, *arguments):
+    seed_everything(5)
+    return make(*arguments)
+
+
+def test_frozen_parameters_and_their_statistics_stay(acoustic, inventory, caplog):
+    caplog.set_level("INFO")
+    run = settings(freeze=["body.*"])
+    network = ToyAcoustic(inventory)
+    freeze(network, run.freeze)
+    task, data = acoustic_run(acoustic, inventory, run, network=network)
+    before = {name: tensor.clone() for name, tensor in network.body.state_dict().items()}
+    task.update([data.batch(0), data.batch(1)], 5)
+    assert all(torch.equal(tensor, network.body.state_dict()[name]) for name, tensor in before.items())
+    assert "freeze 'body.*': 6 tensors" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"), [("encoder.*", "begin with body, speakers, symbols"), ("*", "nothing to train")]
+)
+def test_patterns_that_match_nothing_or_everything_are_refused(inventory, pattern, message):
+    with pytest.raises(ConfigError, match=message):
+        freeze(ToyAcoustic(inventory), (pattern,))
+
+
+def test_the_discriminator_waits_for_its_step_and_is_never_moved_by_the_network(recordings):
+    task, data = vocoder_run(recordings, adversarial_settings(accumulate=1))
+    before = {name: tensor.clone() for name, tensor in task.discriminator.state_dict().items()}
+    early = task.update([data.batch(0)], 3)
+    assert all(torch.equal(tensor, task.discriminator.state_dict()[name]) for name, tensor in before.items())
+    assert set(early.terms) == {"loss", "wave"}
+    late = task.update([data.batch(1)], 4)
+    assert set(late.terms) == {"loss", "wave", "adversarial", "feature_matching", "discriminator"}
+    assert all(parameter.grad is None for parameter in task.discriminator.parameters())
+    assert not torch.equal(before["conv.weight"], task.discriminator.conv.weight)
+
+
+def test_a_vocoder_without_adversary_learns_from_its_own_loss(recordings):
+    run = adversarial_settings(adversary=None, loss_weights={"wave": 1.0}, accumulate=1)
+    task = SupervisedTask(seeded(ToyVocoder, Inventory(mel=recordings.mel_definition)), run)
+    plan = VocoderTraining(recordings, recordings.select("train"), run.batch, seed=1)
+    before = task.validate([plan(0)])["loss"]
+    for step in range(12):
+        task.update([plan(0)], step)
+    assert task.validate([plan(0)])["loss"] < before
+
+
+def test_validation_is_of_the_moving_average_and_always_the_same(acoustic, inventory):
+    task, data = acoustic_run(acoustic, inventory, settings())
+    task.update([data.batch(0), data.batch(1)], 0)
+    assert task.validate(data.validation) == task.validate(data.validation)
+    assert task.exported() is not task.network
+    assert not torch.equal(task.exported().symbols.weight, task.network.symbols.weight)

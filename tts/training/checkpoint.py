@@ -1,0 +1,104 @@
+"""Training states on disk: whole or absent, the last two kept, read without running code.
+
+A state file is torch's zip format, loaded with ``weights_only``; the zip's own checksums tell a damaged one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tts.errors import CheckpointError, TrainingError
+
+logger = logging.getLogger(__name__)
+
+_KEPT = 2
+
+
+@contextmanager
+def exclusive(directory: Path) -> Iterator[None]:
+    """Keep other processes from training in a folder; a killed process lets go of it.
+
+    Raises:
+        TrainingError: another process, perhaps an orphan of a killed one, trains there.
+    """
+    with (directory / "lock").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise TrainingError(
+                f"{directory}: process {file.read()} trains this run; wait for it, or end it"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def save_state(directory: Path, step: int, state: Mapping[str, Any]) -> None:
+    """Write the state of a step and remove all but the newest two.
+
+    Args:
+        directory: the run's work folder.
+        step: steps done.
+        state: tensors and plain values.
+    """
+    path = directory / f"state-{step:08d}.pt"
+    temporary = path.with_suffix(".tmp")
+    with temporary.open("wb") as file:
+        torch.save(dict(state), file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_directory(directory)
+    for old in _states(directory)[:-_KEPT]:
+        old.unlink()
+
+
+def load_state(directory: Path) -> dict[str, Any] | None:
+    """Read the newest state that is whole; None where no state was saved.
+
+    A damaged one is left out with a warning.
+
+    Raises:
+        CheckpointError: there are states, and all are damaged.
+    """
+    paths = _states(directory)
+    for path in reversed(paths):
+        fault = _fault(path)
+        if fault is None:
+            return dict(torch.load(path, map_location="cpu", weights_only=True))
+        logger.warning("%s is damaged (%s) and left out; training goes on from the state before it", path, fault)
+    if paths:
+        raise CheckpointError(f"{directory}: every saved state is damaged; delete the folder to train from the start")
+    return None
+
+
+def _fault(path: Path) -> str | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = archive.testzip()
+        return f"checksum of {member}" if member else None
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        return str(error)
+
+
+def _states(directory: Path) -> list[Path]:
+    return sorted(directory.glob("state-*.pt"))
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)  # makes the rename itself survive a power cut
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,307 @@
+"""The two ways a network learns: from its own loss, or against a discriminator as well.
+
+A task owns networks and optimizers. `update` is one whole step: the gradients of all its batches, then the weights
+move.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tts.errors import ConfigError
+from tts.interfaces import AcousticBatch, VocoderBatch
+from tts.losses.adversarial import discriminator_loss, feature_matching_loss, generator_loss
+from tts.training.processes import ALONE, Processes
+from tts.training.record import Record, weighted_sum
+from tts.training.seeding import seed_everything
+from tts.training.settings import RunSettings
+from tts.training.updates import MovingAverage, Updater, training_mode
+
+Batch = AcousticBatch | VocoderBatch
+
+_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+_ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What an optimizer step did.
+
+    Attributes:
+        terms: unweighted loss terms, and ``loss``, their weighted sum; means over the clips of the step.
+        lr: learning rate of the network.
+        grad_norm: of the network, before clipping.
+    """
+
+    terms: Mapping[str, float]
+    lr: float
+    grad_norm: float
+
+
+class Task(ABC):
+    """A network with its optimizer and moving average.
+
+    Attributes:
+        network: what is trained.
+    """
+
+    def __init__(self, network: nn.Module, settings: RunSettings, processes: Processes = ALONE) -> None:
+        """Set up the optimizer.
+
+        Args:
+            network: on its device.
+            settings: of the run.
+            processes: those who share the batches.
+        """
+        training_mode(network)
+        self.network = network
+        self._settings, self._processes = settings, processes
+        self._device = next(network.parameters()).device
+        self._updater = Updater(network, settings.optimizer, settings.schedule, run=settings, processes=processes)
+        self._average = MovingAverage(network, settings.ema_decay) if settings.ema_decay else None
+
+    @property
+    def train_terms(self) -> tuple[str, ...]:
+        """Names of terms that a step may report."""
+        return ("loss", *self._settings.loss_weights)
+
+    @property
+    def validation_terms(self) -> tuple[str, ...]:
+        """Names of terms that `validate` gives."""
+        return ("loss", *self._own_weights)
+
+    @abstractmethod
+    def update(self, batches: Sequence[Batch], step: int) -> StepReport:
+        """Make one optimizer step.
+
+        Args:
+            batches: this process' share.
+            step: steps done before.
+
+        Raises:
+            TrainingError: a loss or gradient is not finite; the network is as it was.
+            ConfigError: loss terms and `loss_weights` do not go together.
+        """
+
+    @torch.no_grad()
+    def validate(self, batches: Sequence[Batch]) -> dict[str, float]:
+        """Mean terms and weighted loss over clips, by the weights that would be exported.
+
+        Raises:
+            TrainingError: a term is not finite.
+        """
+        network = self.exported()
+        network.eval()
+        seed_everything(self._settings.seed)
+        record = Record("validation")
+        for batch in map(self._moved, batches):
+            terms = self._own_terms(network, batch)
+            record.add(batch.utterance_ids, {"loss": weighted_sum(terms, self._own_weights), **terms})
+        return record.means()
+
+    def exported(self) -> nn.Module:
+        """Give the network to keep: the moving average where there is one."""
+        return self._average.network if self._average else self.network
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that changes as the task learns; learning rates and randomness follow from the step."""
+        return {
+            "network": self.network.state_dict(),
+            "updater": self._updater.state_dict(),
+            "average": self._average.network.state_dict() if self._average else None,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state."""
+        self.network.load_state_dict(state["network"])
+        self._updater.load_state_dict(state["updater"])
+        if self._average:
+            self._average.network.load_state_dict(state["average"])
+
+    @property
+    def _own_weights(self) -> dict[str, float]:
+        """Weights of the network's own loss terms."""
+        return self._settings.loss_weights
+
+    def _own_terms(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        """Terms of the network's own loss."""
+        if isinstance(batch, VocoderBatch):
+            return _call_loss(network, batch, self._generate(network, batch))
+        with self._autocast():
+            return _call_loss(network, batch)
+
+    def _generate(self, network: nn.Module, batch: VocoderBatch) -> Tensor:
+        with self._autocast():
+            waveform: Tensor = network(batch.mel)
+        return waveform.float()  # spectral losses need the precision
+
+    def _learn(
+        self, batch: Batch, terms: Mapping[str, Tensor], weights: Mapping[str, float], *, record: Record, share: float
+    ) -> None:
+        """Add the gradients of one batch to those of the step."""
+        loss = weighted_sum(terms, weights)
+        record.add(batch.utterance_ids, {"loss": loss, **terms})
+        self._updater.backward(loss * share)
+
+    def _move(self, record: Record, step: int) -> StepReport:
+        """Move the weights along the step's gradients."""
+        terms = record.means(self._processes)
+        norm = self._updater.update(step, record.describe)
+        if self._average:
+            self._average.update(step)
+        return StepReport(terms, self._updater.lr(step), norm)
+
+    def _prepare(self, batches: Sequence[Batch]) -> list[Batch]:
+        if not self.network.training:
+            training_mode(self.network)
+        return [self._moved(batch) for batch in batches]
+
+    def _moved(self, batch: Batch) -> Batch:
+        return batch if self._device.type == "cpu" else batch.to(self._device)
+
+    def _seed(self, step: int, number: int) -> None:
+        """Seed for one batch of a step; which process takes it makes no difference."""
+        seed_everything(self._settings.seed, step, number * self._processes.size + self._processes.rank)
+
+    def _autocast(self) -> torch.autocast:
+        dtype = _DTYPES[self._settings.precision]
+        return torch.autocast(self._device.type, dtype, enabled=dtype != torch.float32)
+
+
+class SupervisedTask(Task):
+    """Minimises the network's own loss."""
+
+    def update(self, batches: Sequence[Batch], step: int) -> StepReport:
+        """Make one optimizer step."""
+        record = Record(f"step {step}")
+        for number, batch in enumerate(self._prepare(batches)):
+            self._seed(step, number)
+            terms = self._own_terms(self.network, batch)
+            self._learn(batch, terms, self._own_weights, record=record, share=1 / len(batches))
+        return self._move(record, step)
+
+
+class AdversarialTask(Task):
+    """Minimises the network's own loss, and from `start_step` on plays against a discriminator.
+
+    Each step moves the discriminator first, then the network against the moved discriminator, as HiFi-GAN does
+    (https://arxiv.org/abs/2010.05646).
+
+    Attributes:
+        discriminator: from waveforms [batch, samples] to judgements.
+    """
+
+    def __init__(
+        self, network: nn.Module, discriminator: nn.Module, settings: RunSettings, processes: Processes = ALONE
+    ) -> None:
+        """Set up both optimizers.
+
+        Args:
+            network: a vocoder on its device.
+            discriminator: on the same device.
+            settings: of the run.
+            processes: those who share the batches.
+
+        Raises:
+            ConfigError: the settings describe no adversary, or give its terms no weight.
+        """
+        super().__init__(network, settings, processes)
+        adversary = settings.adversary
+        if adversary is None or not set(_ADVERSARIAL_TERMS) <= settings.loss_weights.keys():
+            raise ConfigError(f"adversary: needs its settings, and loss_weights for {' and '.join(_ADVERSARIAL_TERMS)}")
+        self.discriminator = discriminator
+        self._start_step, self._objective = adversary.start_step, adversary.objective
+        self._other = Updater(
+            discriminator,
+            adversary.optimizer,
+            adversary.schedule,
+            run=settings,
+            processes=processes,
+            first_step=adversary.start_step,
+        )
+
+    @property
+    def train_terms(self) -> tuple[str, ...]:
+        """Names of terms that a step may report."""
+        return (*super().train_terms, "discriminator")
+
+    def update(self, batches: Sequence[Batch], step: int) -> StepReport:
+        """Make one optimizer step of each of the two."""
+        segments = [batch for batch in self._prepare(batches) if isinstance(batch, VocoderBatch)]
+        if step < self._start_step:
+            return self._move_network(segments, step, kept=None, judged=False)
+        kept, price = self._move_discriminator(segments, step)
+        self.discriminator.requires_grad_(requires_grad=False)
+        report = self._move_network(segments, step, kept=kept, judged=True)
+        self.discriminator.requires_grad_(requires_grad=True)
+        return StepReport({**report.terms, "discriminator": price}, report.lr, report.grad_norm)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that changes as the two learn."""
+        own = {"discriminator": self.discriminator.state_dict(), "other": self._other.state_dict()}
+        return super().state_dict() | own
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from a saved state."""
+        super().load_state_dict(state)
+        self.discriminator.load_state_dict(state["discriminator"])
+        self._other.load_state_dict(state["other"])
+
+    @property
+    def _own_weights(self) -> dict[str, float]:
+        weights = self._settings.loss_weights
+        return {name: weights[name] for name in weights if name not in _ADVERSARIAL_TERMS}
+
+    def _move_discriminator(self, batches: Sequence[VocoderBatch], step: int) -> tuple[Tensor | None, float]:
+        """Give the waveform of a lone batch, with its graph, and the discriminator's loss."""
+        record = Record(f"step {step}, discriminator")
+        lone = len(batches) == 1
+        for number, batch in enumerate(batches):
+            self._seed(step, number)
+            with torch.set_grad_enabled(lone):  # of several batches, graphs would pile up; they generate again
+                fake = self._generate(self.network, batch)
+            with self._autocast():
+                judged = self.discriminator(batch.waveform), self.discriminator(fake.detach())
+                loss = discriminator_loss(*judged, objective=self._objective)
+            record.add(batch.utterance_ids, {"discriminator": loss})
+            self._other.backward(loss / len(batches))
+        price = record.means(self._processes)["discriminator"]
+        self._other.update(step, record.describe)
+        return (fake if lone else None), price
+
+    def _move_network(
+        self, batches: Sequence[VocoderBatch], step: int, *, kept: Tensor | None, judged: bool
+    ) -> StepReport:
+        record = Record(f"step {step}")
+        weights = self._settings.loss_weights if judged else self._own_weights
+        for number, batch in enumerate(batches):
+            if kept is None:
+                self._seed(step, number)
+            fake = self._generate(self.network, batch) if kept is None else kept
+            terms = _call_loss(self.network, batch, fake)
+            if judged:
+                terms |= self._judge(batch, fake)
+            self._learn(batch, terms, weights, record=record, share=1 / len(batches))
+        return self._move(record, step)
+
+    def _judge(self, batch: VocoderBatch, fake: Tensor) -> dict[str, Tensor]:
+        with self._autocast():
+            with torch.no_grad():
+                real = self.discriminator(batch.waveform)
+            judged = self.discriminator(fake)
+            return {
+                "adversarial": generator_loss(judged, objective=self._objective),
+                "feature_matching": feature_matching_loss(real, judged),
+            }
+
+
+def _call_loss(network: nn.Module, *arguments: object) -> dict[str, Tensor]:
+    terms: dict[str, Tensor] = network.loss(*arguments)  # type: ignore[operator]
+    return terms

@@ -1,0 +1,239 @@
+"""The training loop: step, validate, save, log. It knows neither models nor files' places."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tts.config import to_plain
+from tts.errors import CheckpointError
+from tts.training.checkpoint import exclusive, load_state, save_state
+from tts.training.curve import Curve
+from tts.training.loading import prefetch
+from tts.training.processes import ALONE, Processes
+from tts.training.progress import training_bar
+from tts.training.settings import RunSettings
+from tts.training.tasks import Batch, StepReport, Task
+
+logger = logging.getLogger(__name__)
+
+Terms = dict[str, float]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What to learn from.
+
+    Attributes:
+        batch: makes the training batch of a running number; a pure function, called from threads.
+        validation: fixed batches.
+    """
+
+    batch: Callable[[int], Batch]
+    validation: Sequence[Batch]
+
+
+@dataclass(frozen=True)
+class Host:
+    """What runs the training and may change no result.
+
+    Attributes:
+        workers: threads that make batches.
+        processes: those who share the batches of a step.
+        should_stop: asked after every step; then the state is saved and training ends early.
+        on_row: told every row of the curve.
+    """
+
+    workers: int = 1
+    processes: Processes = ALONE
+    should_stop: Callable[[], bool] = lambda: False
+    on_row: Callable[[Mapping[str, float]], None] = lambda _: None
+
+
+@dataclass
+class Progress:
+    """How far a run is; saved with its state.
+
+    Attributes:
+        step: steps done.
+        seconds: spent on them, over all sittings.
+        waited: seconds of these that no batch was ready.
+        last, best: validation terms with their step; best by the weighted loss.
+        sums, counts: of training terms since the last row of the curve.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    waited: float = 0.0
+    last: Terms = field(default_factory=dict)
+    best: Terms = field(default_factory=dict)
+    sums: Terms = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class Trainer:
+    """One run, from the state in its folder to the end or to an interruption."""
+
+    def __init__(
+        self, task: Task, data: TrainingData, settings: RunSettings, *, directory: Path, host: Host = Host()
+    ) -> None:  # fmt: skip
+        """Take up a run.
+
+        Args:
+            task: freshly built; takes on the saved state if there is one.
+            data: to learn from.
+            settings: of the run.
+            directory: existing folder of this run alone, which outlives interruptions.
+            host: what runs it.
+        """
+        self._task, self._data, self._settings = task, data, settings
+        self._directory, self._host = directory, host
+        self._share = host.processes.share(settings.accumulate)
+        self._device = next(task.network.parameters()).device
+        self.progress = Progress()
+        self._since = time.monotonic()
+
+    @property
+    def curve_path(self) -> Path:
+        """The CSV file of the run's curve."""
+        return self._directory / "curve.csv"
+
+    def run(self) -> bool:
+        """Train; tells whether the run is complete.
+
+        Raises:
+            CheckpointError: the folder's states are damaged, or belong to other settings.
+            TrainingError: a loss or gradient is not finite, and the last saved state stands; or another process trains
+                in the folder.
+        """
+        with exclusive(self._directory) if self._host.processes.is_first else nullcontext():
+            self.progress = self._resumed()
+            self._since = time.monotonic()
+            first, total = self.progress.step, self._settings.steps
+            with self._curve() as curve, self._batches(first) as batches, training_bar(first, total) as show:
+                return self._train(curve, batches, show)
+
+    def metrics(self) -> dict[str, Any]:
+        """Last and best validation terms, steps, time and device."""
+        progress = self.progress
+        cuda = self._device.type == "cuda"
+        return {
+            "steps": progress.step,
+            "seconds": progress.seconds,
+            "steps_per_second": progress.step / progress.seconds if progress.seconds else 0.0,
+            "loader_wait_share": progress.waited / progress.seconds if progress.seconds else 0.0,
+            "device": torch.cuda.get_device_name(self._device) if cuda else self._device.type,
+            "last": progress.last,
+            "best": progress.best,
+        }
+
+    def _train(self, curve: Curve | None, batches: Iterator[Batch], show: Callable[[int, float], None]) -> bool:
+        for step in range(self.progress.step, self._settings.steps):
+            report = self._task.update(self._next(batches), step)
+            show(step + 1, report.terms["loss"])
+            self._note(report)
+            self._do_what_is_due(report, curve)
+            if self._host.processes.any(claim=self._host.should_stop()):
+                self._save(curve)
+                break
+        return self.progress.step == self._settings.steps
+
+    def _do_what_is_due(self, report: StepReport, curve: Curve | None) -> None:
+        settings = self._settings
+        validation: Terms = {}
+        if self._is_due(settings.validate_every):
+            validation = self._validate()
+        if validation or self._is_due(settings.log_every):
+            self._log(report, validation, curve)
+        if self._is_due(settings.checkpoint_every):
+            self._save(curve)
+
+    def _is_due(self, every: int) -> bool:
+        return self.progress.step % every == 0 or self.progress.step == self._settings.steps
+
+    def _note(self, report: StepReport) -> None:
+        progress = self.progress
+        progress.step += 1
+        for name, value in report.terms.items():
+            progress.sums[name] = progress.sums.get(name, 0.0) + value
+            progress.counts[name] = progress.counts.get(name, 0) + 1
+
+    def _validate(self) -> Terms:
+        terms = self._task.validate(self._data.validation)
+        self.progress.last = {"step": self.progress.step, **terms}
+        if terms["loss"] < self.progress.best.get("loss", math.inf):
+            self.progress.best = self.progress.last
+        logger.info("step %d: validation %s", self.progress.step, ", ".join(f"{k} {v:.4g}" for k, v in terms.items()))
+        return terms
+
+    def _log(self, report: StepReport, validation: Terms, curve: Curve | None) -> None:
+        progress = self.progress
+        row = {
+            "step": progress.step,
+            **{f"train_{name}": total / progress.counts[name] for name, total in progress.sums.items()},
+            **{f"validation_{name}": value for name, value in validation.items()},
+            "lr": report.lr,
+            "grad_norm": report.grad_norm,
+        }
+        progress.sums, progress.counts = {}, {}
+        if curve is not None:
+            curve.append(row)
+            self._host.on_row(row)
+
+    def _next(self, batches: Iterator[Batch]) -> list[Batch]:
+        """This process' batches of a step."""
+        started = time.monotonic()
+        taken = [next(batches) for _ in self._share]
+        self.progress.waited += time.monotonic() - started
+        return taken
+
+    def _batches(self, first_step: int) -> closing[Generator[Batch, None, None]]:
+        every = self._settings.accumulate
+        steps = range(first_step, self._settings.steps)
+        indices = (step * every + number for step in steps for number in self._share)
+        return closing(prefetch(self._data.batch, indices, workers=self._host.workers))
+
+    @contextmanager
+    def _curve(self) -> Iterator[Curve | None]:
+        """Open the curve, in the process that writes."""
+        if not self._host.processes.is_first:
+            yield None
+            return
+        task = self._task
+        names = [f"train_{name}" for name in task.train_terms] + [
+            f"validation_{name}" for name in task.validation_terms
+        ]
+        columns = ["step", *names, "lr", "grad_norm"]
+        with closing(Curve(self.curve_path, columns, after_step=self.progress.step)) as curve:
+            yield curve
+
+    def _save(self, curve: Curve | None) -> None:
+        now = time.monotonic()
+        self.progress.seconds += now - self._since
+        self._since = now
+        if curve is not None:
+            curve.flush()
+            state = {"settings": to_plain(self._settings), "progress": asdict(self.progress)}
+            save_state(self._directory, self.progress.step, {**state, "task": self._task.state_dict()})
+        self._host.processes.wait()
+
+    def _resumed(self) -> Progress:
+        state = load_state(self._directory)
+        if state is None:
+            return Progress()
+        if state["settings"] != to_plain(self._settings):
+            raise CheckpointError(
+                f"{self._directory}: holds a run of other settings; give each run a folder of its own"
+            )
+        self._task.load_state_dict(state["task"])
+        progress = Progress(**state["progress"])
+        logger.info("going on from step %d of %d", progress.step, self._settings.steps)
+        return progress

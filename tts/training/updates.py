@@ -1,0 +1,184 @@
+"""How weights move: parameter groups, freezing, clipping, loss scaling, and their moving average."""
+
+from __future__ import annotations
+
+import copy
+import fnmatch
+import logging
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tts.errors import ConfigError, TrainingError
+from tts.training.processes import Processes
+from tts.training.schedules import lr_factor
+from tts.training.settings import OptimizerSettings, RunSettings, ScheduleSettings
+
+logger = logging.getLogger(__name__)
+
+
+class Updater:
+    """One network's optimizer, schedule, gradient clipping and loss scaling."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        optimizer: OptimizerSettings,
+        schedule: ScheduleSettings,
+        *,
+        run: RunSettings,
+        processes: Processes,
+        first_step: int = 0,
+    ) -> None:
+        """Set up the optimizer over the parameters that are not frozen.
+
+        Args:
+            network: on its device.
+            optimizer: of this network.
+            schedule: of this network.
+            run: steps, clipping and precision.
+            processes: those who share the batches.
+            first_step: from which the schedule counts.
+
+        Raises:
+            ConfigError: a pattern of `lr_factors` matches nothing.
+        """
+        self._network, self._schedule, self._run = network, schedule, run
+        self._processes, self._first_step = processes, first_step
+        self._optimizer = _optimizer(network, optimizer)
+        self._peaks = [group["lr"] for group in self._optimizer.param_groups]
+        self._base_lr = optimizer.lr
+        self._parameters = [each for group in self._optimizer.param_groups for each in group["params"]]
+        device = self._parameters[0].device.type
+        self._scaler = torch.amp.GradScaler(device, enabled=run.precision == "fp16")
+
+    def lr(self, step: int) -> float:
+        """Learning rate of a step, before the factors of name patterns."""
+        return self._base_lr * self._factor(step)
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a loss to those of this step."""
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+
+    def update(self, step: int, describe: Callable[[], str]) -> float:
+        """Move the weights along the gradients, forget these, and give their norm before clipping.
+
+        Args:
+            step: of the run.
+            describe: says what the gradients came from, for the message.
+
+        Raises:
+            TrainingError: a gradient is not finite; the weights are as they were.
+        """
+        gradients = [each.grad for each in self._parameters if each.grad is not None]
+        self._processes.average(gradients)
+        self._scaler.unscale_(self._optimizer)
+        norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
+        value = float(norm)
+        if not math.isfinite(value) and self._scaler.get_scale() <= 1:
+            raise TrainingError(f"step {step}: the gradient is not finite, {describe()}; lower the learning rate")
+        if self._run.clip_norm is not None and value > self._run.clip_norm:
+            torch.nn.utils.clip_grads_with_norm_(self._parameters, self._run.clip_norm, norm, foreach=True)
+        for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * self._factor(step)
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._optimizer.zero_grad(set_to_none=True)
+        self._average_running_statistics()
+        return value
+
+    def state_dict(self) -> dict[str, Any]:
+        """Optimizer moments and loss scale."""
+        return {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from a saved state."""
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scaler.load_state_dict(state["scaler"])
+
+    def _factor(self, step: int) -> float:
+        return lr_factor(self._schedule, step - self._first_step, steps=self._run.steps - self._first_step)
+
+    def _average_running_statistics(self) -> None:
+        if self._processes.size > 1:
+            self._processes.average(_running_statistics(self._network))
+
+
+class MovingAverage:
+    """Exponential moving average of a network's weights, as a network of its own."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+        self._decay = decay
+        self._ours: list[Tensor] = list(self.network.parameters())
+        self._theirs: list[Tensor] = list(network.parameters())
+        self._buffers = list(zip(self.network.buffers(), network.buffers(), strict=True))
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the weights after a step; early steps count more, so that the initial weights are soon forgotten."""
+        decay = min(self._decay, (1 + step) / (10 + step))
+        torch._foreach_lerp_(self._ours, self._theirs, 1 - decay)
+        for ours, theirs in self._buffers:
+            ours.copy_(theirs)
+
+
+def freeze(network: nn.Module, patterns: tuple[str, ...]) -> None:
+    """Fix the parameters whose names match, and say which.
+
+    Raises:
+        ConfigError: a pattern matches nothing, or nothing is left to train.
+    """
+    for pattern in patterns:
+        matched = [network.get_parameter(name) for name in _matching(network, pattern, "freeze")]
+        for parameter in matched:
+            parameter.requires_grad = False
+        logger.info("freeze %r: %d tensors, %d values", pattern, len(matched), sum(p.numel() for p in matched))
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise ConfigError("freeze: the patterns leave nothing to train; remove one")
+
+
+def training_mode(network: nn.Module) -> None:
+    """Set to training mode, but for modules whose every parameter is frozen: their running statistics stay too."""
+    network.train()
+    for module in network.modules():
+        own = list(module.parameters())
+        if own and not any(parameter.requires_grad for parameter in own):
+            module.eval()
+
+
+def _optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
+    groups = [
+        {"params": parameters, "lr": settings.lr * factor}
+        for factor, parameters in _by_factor(network, settings)
+        if parameters
+    ]
+    kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
+    return kind(
+        groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, weight_decay=settings.weight_decay, fused=True
+    )
+
+
+def _by_factor(network: nn.Module, settings: OptimizerSettings) -> Iterator[tuple[float, list[nn.Parameter]]]:
+    left = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
+    for pattern, factor in settings.lr_factors.items():
+        matched = [left.pop(name) for name in _matching(network, pattern, "lr_factors") if name in left]
+        logger.info("lr_factors %r: %d tensors at %g times the learning rate", pattern, len(matched), factor)
+        yield factor, matched
+    yield 1.0, list(left.values())
+
+
+def _matching(network: nn.Module, pattern: str, what: str) -> list[str]:
+    names = [name for name, _ in network.named_parameters()]
+    matched = fnmatch.filter(names, pattern)
+    if not matched:
+        parts = sorted({name.split(".")[0] for name in names})
+        raise ConfigError(f"{what}: {pattern!r} matches no parameter; names begin with {', '.join(parts)}")
+    return matched
+
+
+def _running_statistics(network: nn.Module) -> Iterator[Tensor]:
+    return (buffer for name, buffer in network.named_buffers() if name.endswith(("running_mean", "running_var")))
