@@ -1,0 +1,158 @@
+"""The test sentences of a corpus, spoken by a voice."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import torch
+
+from pipeline.ledger import Loss, loss, write_ledger
+from pipeline.parallel import parallel_map
+from tts.audio.files import write_wav
+from tts.data.tables import UTTERANCES, read_table, write_table
+from tts.errors import ConfigError, DataError, TextError
+from tts.interfaces import Inventory
+from tts.synthesis import Line, Speech, Synthesizer, Voice
+from tts.text.frontend import Frontend
+from tts.training.processes import choose_device
+
+if TYPE_CHECKING:  # worker processes import this module and need no params
+    from pipeline.params import Params
+    from pipeline.paths import Paths
+    from pipeline.runtime import Runtime
+
+Row = Mapping[str, Any]
+
+SPOKEN = pa.schema(
+    [
+        ("utterance_id", pa.string()),
+        ("phones", pa.list_(pa.string())),
+        ("durations", pa.list_(pa.int32())),
+        ("num_samples", pa.int64()),
+    ]
+)
+"""Rows of data/audio/<voice>/synthesized.parquet: what was said, each phone's frames, and how long it became."""
+
+
+@dataclass(frozen=True)
+class VoiceFolders:
+    """Where a voice is loaded from, and to; picklable, for worker processes.
+
+    Attributes:
+        acoustic, vocoder: model folders.
+        device: of torch.
+    """
+
+    acoustic: Path
+    vocoder: Path
+    device: str
+
+    def load(self) -> Voice:
+        """Give the voice, loaded once in each process."""
+        return _load(self)
+
+    def workers(self, wanted: int) -> int:
+        """Processes to use: a GPU serves one."""
+        return wanted if self.device == "cpu" else 1
+
+
+def voice_folders(params: Params, paths: Paths, runtime: Runtime, name: str | None) -> VoiceFolders:
+    """Where a voice of params.yaml is; without a name, the only one that is built.
+
+    Raises:
+        ConfigError: there is none of this name, or no name and several voices.
+    """
+    built = sorted(params.run.voices)
+    if name is None and len(built) != 1:
+        raise ConfigError(f"the voice must be named; run.voices in params.yaml has: {', '.join(built) or 'none'}")
+    settings = params.voice(built[0] if name is None else name)
+    device = str(choose_device(runtime.device))
+    return VoiceFolders(paths.model(settings.acoustic), paths.model(settings.vocoder), device)
+
+
+def draw_utterances(index: Path, inventory: Inventory, *, limit: int) -> list[Row]:
+    """Rows of the test split that a voice can say, sorted by id; a limit keeps a fair draw of speakers.
+
+    Raises:
+        DataError: there is none.
+    """
+    rows = [
+        row
+        for row in read_table(index / "utterances.parquet", UTTERANCES)
+        if row["split"] == "test" and row["speaker"] in inventory.speakers and row["style"] in inventory.styles
+    ]
+    if not rows:
+        raise DataError(f"{index}: the test split has no clip of the voice's speakers; raise split.test in params.yaml")
+    # In the order of a hash, so that the draw changes little when clips are added.
+    drawn = sorted(rows, key=lambda row: hashlib.sha256(row["utterance_id"].encode()).digest())[:limit]
+    return sorted(drawn, key=itemgetter("utterance_id"))
+
+
+def speak_utterances(
+    rows: Sequence[Row], folders: VoiceFolders, frontend: Frontend, folder: Path, *, workers: int, label: str
+) -> list[Loss]:
+    """Speak utterances from their text into ``<utterance_id>.wav`` and synthesized.parquet; give those that cannot be.
+
+    Args:
+        rows: of the index.
+        folders: of the voice.
+        frontend: reads the texts.
+        folder: an existing, empty folder.
+        workers: processes.
+        label: of the progress bar.
+    """
+    voice = folders.load()
+    lines, losses = _lines(rows, Synthesizer(voice, frontend))
+    speeches = parallel_map(
+        partial(_speak, folders), lines.values(), workers=folders.workers(workers), label=label, total=len(lines)
+    )
+    spoken = []
+    for (name, line), speech in zip(lines.items(), speeches, strict=True):
+        write_wav(folder / f"{name}.wav", speech.waveform, sample_rate=voice.inventory.mel.sample_rate)
+        spoken.append(_row(name, line, speech))
+    write_table(folder / "synthesized.parquet", spoken, SPOKEN)
+    write_ledger(folder / "dropped.parquet", losses)
+    return losses
+
+
+def _lines(rows: Sequence[Row], synthesizer: Synthesizer) -> tuple[dict[str, Line], list[Loss]]:
+    """What to say by utterance id, and those that the front end or the voice cannot."""
+    lines: dict[str, Line] = {}
+    losses: list[Loss] = []
+    for row in rows:
+        name = row["utterance_id"]
+        try:
+            (phones,) = synthesizer.pronounce([row["normalized_text"]], row["language"])
+        except TextError as error:
+            losses.append(loss(name, "synthesize", "cannot be pronounced", str(error)))
+        else:
+            lines[name] = Line(phones, row["speaker"], row["style"])
+    return lines, losses
+
+
+def _speak(folders: VoiceFolders, line: Line) -> Speech:
+    """Say a line alone and by one thread: in company, sums in another order would change its bytes."""
+    if folders.device == "cpu":
+        torch.set_num_threads(1)
+    return folders.load().speak([line])[0]
+
+
+def _row(name: str, line: Line, speech: Speech) -> Row:
+    return {
+        "utterance_id": name,
+        "phones": list(line.phones),
+        "durations": speech.durations.tolist(),
+        "num_samples": len(speech.waveform),
+    }
+
+
+@lru_cache(maxsize=1)
+def _load(folders: VoiceFolders) -> Voice:
+    return Voice.load(folders.acoustic, folders.vocoder, device=folders.device)

@@ -1,0 +1,245 @@
+"""The report stands alone, says everything it should, and is the same bytes for the same results."""
+
+import base64
+import csv
+import io
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from tiny_voice import INVENTORY, MEL_DEFINITION, PITCH, Letters, write_corpus, write_models
+
+from pipeline.evaluation import Plan, evaluate
+from pipeline.output import write_json
+from pipeline.params import Params
+from pipeline.paths import Paths
+from pipeline.report import build_report
+from pipeline.report_curves import chart, loss_terms, read_curve
+from pipeline.report_pictures import flac, mel_of, mel_png
+from pipeline.runtime import Runtime
+from pipeline.speaking import VoiceFolders, draw_utterances, speak_utterances
+from pipeline.stage import Stage
+from pipeline.yaml import read_yaml
+from tts.audio.files import read_audio, to_float, to_int16
+from tts.config import build
+from tts.errors import DataError
+from tts.metrics.settings import EvaluateSettings
+
+ROOT = Path(__file__).parents[1]
+RUN_METRICS = {
+    "steps": 200,
+    "seconds": 3.0,
+    "steps_per_second": 66.7,
+    "device": "cpu",
+    "last": {"step": 200, "loss": 0.5},
+    "best": {"step": 100, "loss": 0.4},
+}
+DATA_METRICS = {"clips": 6, "hours": 0.01, "speakers": 2, "dropped": {"align: no <path> found": 2}}
+ALIGNMENT_METRICS = {"aligned_share": 0.99, "boundary_within": {"10_ms": 0.5, "20_ms": 0.9}}
+
+
+@pytest.fixture(scope="module")
+def params():
+    """The demo's params, cut down to its first voice."""
+    values = read_yaml(ROOT / "presets" / "demo.yaml")
+    name, voice = next(iter(values["run"]["voices"].items()))
+    built = {
+        kind: {voice[kind]: {"system": values["runs"][voice[kind]]["system"], "corpus": voice["corpus"]}}
+        for kind in ("acoustic", "vocoder")
+    }
+    values["run"] = {
+        "corpora": [voice["corpus"]],
+        "acoustic": built["acoustic"],
+        "vocoders": built["vocoder"],
+        "voices": {name: voice},
+    }
+    return build(Params, values, where="")
+
+
+@pytest.fixture(scope="module")
+def paths(params, tmp_path_factory):
+    """A project in which everything but the report is done."""
+    found = Paths(tmp_path_factory.mktemp("project"))
+    ((name, voice),) = params.run.voices.items()
+    write_corpus(found, voice.corpus)
+    write_models(found.model(voice.acoustic), found.model(voice.vocoder))
+    folders = VoiceFolders(found.model(voice.acoustic), found.model(voice.vocoder), "cpu")
+    for folder in (found.audio(name), found.scores(name)):
+        folder.mkdir(parents=True)
+    rows = draw_utterances(found.index(voice.corpus), INVENTORY, limit=10)
+    speak_utterances(rows, folders, Letters(), found.audio(name), workers=1, label="test")
+    plan = Plan(
+        voice=folders,
+        spoken=found.audio(name),
+        corpus=found.corpus(voice.corpus),
+        mel=found.mel(voice.corpus),
+        prosody=found.prosody(voice.corpus),
+        index=found.index(voice.corpus),
+        pitch=PITCH,
+        settings=EvaluateSettings(metrics=("mcd_db", "mr_stft", "duration_mae_ms")),
+    )
+    current = Stage("evaluate", name, found)
+    current.runtime = Runtime(workers=1)
+    write_json(found.voice_metrics(name), evaluate(plan, found.scores(name), current))
+    write_json(found.data_metrics(voice.corpus), DATA_METRICS)
+    write_json(found.alignment_metrics(voice.corpus), ALIGNMENT_METRICS)
+    for run in (voice.acoustic, voice.vocoder):
+        write_json(found.run_metrics(run), RUN_METRICS)
+        write_curve(found.run_curve(run))
+    return found
+
+
+def write_curve(path):
+    columns = ["step", "train_loss", "train_mel", "validation_loss", "validation_mel", "lr", "grad_norm"]
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        for step in range(10, 201, 10):
+            validation = [30 / step, 20 / step] if step % 100 == 0 else ["", ""]
+            writer.writerow([step, 40 / step, 30 / step, *validation, 1e-3, 1.0])
+
+
+@pytest.fixture(scope="module")
+def html(params, paths):
+    return build_report(params, paths)
+
+
+class Outline(HTMLParser):
+    """Tags that are open, identifiers, and the attributes of every tag."""
+
+    void = ("meta", "link", "img", "br", "rect", "polyline", "circle")
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.tags = [], []
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def test_the_page_is_well_formed_and_its_links_lead_somewhere(html):
+    outline = Outline(html)
+    assert outline.open == []
+    identifiers = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+    assert len(identifiers) == len(set(identifiers))
+    assert {link["href"].removeprefix("#") for link in outline.all("a")} <= set(identifiers)
+
+
+def test_the_page_loads_nothing_from_anywhere(html):
+    sources = [
+        value for _, attributes in Outline(html).tags for name, value in attributes.items() if name in ("src", "href")
+    ]
+    assert all(value.startswith(("data:", "#")) for value in sources)
+    assert not re.search(r"https?://|@import|url\(|<script", html)
+
+
+def test_every_row_of_every_utterance_can_be_heard_seen_and_named(html, params, paths):
+    outline = Outline(html)
+    (name,) = params.run.voices
+    num_clips = 4 * len(list(paths.audio(name).glob("*.wav")))
+    assert len(outline.all("audio")) == len(outline.all("img")) == num_clips
+    assert all("controls" in each and each["aria-label"] for each in outline.all("audio"))
+    assert all(each["alt"] for each in outline.all("img"))
+    assert all(each["aria-label"] for each in outline.all("svg"))
+
+
+def test_the_sound_is_that_of_the_files(html, params, paths):
+    (name,) = params.run.voices
+    first = sorted(paths.audio(name).glob("*.wav"))[0]
+    source = Outline(html).all("audio")[0]["src"].removeprefix("data:audio/flac;base64,")
+    heard, rate = soundfile.read(io.BytesIO(base64.b64decode(source)), dtype="float32")
+    assert rate == 22050
+    np.testing.assert_array_equal(heard, read_audio(first, sample_rate=22050))
+
+
+def test_scores_stand_beside_their_anchors_and_absences_have_reasons(html):
+    for each in ("Copy-synthesis", "Griffin-Lim", "Ground truth", "MCD, dB ↓", "95 % bootstrap intervals"):
+        assert each in html
+    assert "a voice chooses its own timing, so samples have no counterpart (3 of 3 utterances)" in html
+    assert ">–</td>" in html
+
+
+def test_training_data_and_params_are_told(html):
+    for each in ("at step 100", "aligned share", "boundary within 20 ms", "hop_length: 256", "200 steps"):
+        assert each in html
+    assert "align: no &lt;path&gt; found" in html
+
+
+def test_equal_results_give_equal_bytes(html, params, paths):
+    assert build_report(params, paths) == html
+
+
+def test_text_from_data_is_escaped(params, paths, html, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "pipeline.report_voice._spread", lambda rows: [{**rows[0], "text": "<script>alert(1)</script>"}]
+    )
+    assert "&lt;script&gt;alert" in build_report(params, paths)
+
+
+@pytest.mark.parametrize("kind", ["voice_metrics", "run_metrics", "run_curve", "data_metrics", "alignment_metrics"])
+def test_a_missing_result_names_the_command_that_makes_it(params, paths, kind):
+    ((name, voice),) = params.run.voices.items()
+    argument = name if kind == "voice_metrics" else voice.acoustic if kind.startswith("run") else voice.corpus
+    path = getattr(paths, kind)(argument)
+    kept = path.read_bytes()
+    path.unlink()
+    try:
+        with pytest.raises(DataError, match=rf"is missing; run `tts \w+ {argument}`"):
+            build_report(params, paths)
+    finally:
+        path.write_bytes(kept)
+
+
+class TestCurves:
+    def test_columns_become_points_and_empty_cells_none(self, tmp_path):
+        write_curve(tmp_path / "run.csv")
+        curve = read_curve(tmp_path / "run.csv")
+        assert loss_terms(curve) == ["loss", "mel"]
+        assert curve["validation_loss"] == [(100, 0.3), (200, 0.15)]
+
+    def test_a_loss_that_falls_far_is_drawn_on_a_logarithmic_scale(self):
+        assert "(log)" in chart("mel", [(1, 100.0), (2, 1.0)], [])
+        assert "(log)" not in chart("mel", [(1, 2.0), (2, 1.0)], [])
+
+    @pytest.mark.parametrize("points", [[(5, 1.0)], [(1, 0.0), (2, 0.0)], [(1, -3.0), (2, 4.0)]])
+    def test_any_values_have_a_place_in_the_picture(self, points):
+        places = re.findall(r'c[xy]="([^"]+)"', chart("mel", [], points))
+        assert len(places) == 2 * len(points)
+        assert all(0 <= float(place) <= 340 for place in places)
+
+    def test_no_values_make_no_chart(self):
+        assert chart("mel", [], []) == ""
+
+    def test_an_empty_curve_has_no_terms(self, tmp_path):
+        (tmp_path / "run.csv").write_text("step,train_loss,lr\n")
+        assert loss_terms(read_curve(tmp_path / "run.csv")) == []
+
+
+def test_flac_keeps_16_bits_exactly():
+    clip = to_float(to_int16(np.random.default_rng(0).uniform(-1, 1, 3000).astype(np.float32)))
+    heard, _ = soundfile.read(io.BytesIO(flac(clip, sample_rate=22050)), dtype="float32")
+    np.testing.assert_array_equal(heard, clip)
+
+
+def test_mel_pictures_have_a_pixel_for_each_value():
+    clip = np.random.default_rng(0).normal(0, 0.1, 22050).astype(np.float32)
+    mel = mel_of(clip, MEL_DEFINITION)
+    png = mel_png(mel, low=-11.5, high=1.0)
+    assert png.startswith(b"\x89PNG")
+    assert (int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")) == mel.shape[::-1]
+    assert b"matplotlib" not in png.lower()
