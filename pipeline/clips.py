@@ -37,7 +37,8 @@ class Clip:
     def waveform(self) -> npt.NDArray[np.float32]:
         """Samples in [-1, 1]."""
         samples = _reader(self.directory).read(self.shard, self.offset, self.num_samples)
-        return samples.astype(np.float32) / _INT16_FULL_SCALE
+        waveform: npt.NDArray[np.float32] = samples.astype(np.float32) / np.float32(_INT16_FULL_SCALE)
+        return waveform
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,4 @@ def _device() -> str:
 
 def _disk(paths: Paths) -> Finding:
     free_gb = shutil.disk_usage(paths.root).free / 1e9
-    return Finding(
-        "disk", is_good=free_gb >= _MIN_FREE_GB, detail=f"{free_gb:.0f} GB free, {_MIN_FREE_GB} GB wanted"
-    )
+    return Finding("disk", is_good=free_gb >= _MIN_FREE_GB, detail=f"{free_gb:.0f} GB free, {_MIN_FREE_GB} GB wanted")

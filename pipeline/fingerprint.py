@@ -14,11 +14,17 @@ from typing import Any
 PACKAGES = ("stages", "pipeline", "tts")
 
 FRAME = frozenset(
-    f"pipeline.{name}"
-    for name in ("fingerprint", "parallel", "params", "paths", "progress", "runtime", "stage", "yaml")
+    {
+        *(
+            f"pipeline.{name}"
+            for name in ("fingerprint", "incremental", "ledger", "output", "parallel", "params", "paths")
+        ),
+        *(f"pipeline.{name}" for name in ("progress", "runtime", "stage", "yaml")),
+        *("tts.config", "tts.errors", "tts.registry"),
+    }
 )
-"""Modules that carry values and run loops around the stages but take no part in a result: the values they carry are
-tracked as params and files. They and what only they import belong to no key."""
+"""Modules that carry values and run loops around the work but take no part in a result: the values they carry are
+tracked as params and files. They, and what only they import, belong to no key and to no stage's dependencies."""
 
 
 def content_key(*parts: Any) -> str:  # noqa: ANN401 - any JSON value

@@ -32,14 +32,10 @@ def join(paths: Paths, corpus: str, settings: SplitSettings) -> list[Row]:
     """
     manifest = read_table(paths.corpus(corpus) / "manifest.parquet", MANIFEST)
     mel = {row["utterance_id"]: row for row in read_table(paths.mel(corpus) / "mel.parquet", MEL)}
-    prosody = {
-        row["utterance_id"]: row for row in read_table(paths.prosody(corpus) / "prosody.parquet", PROSODY)
-    }
+    prosody = {row["utterance_id"]: row for row in read_table(paths.prosody(corpus) / "prosody.parquet", PROSODY)}
     texts = {row["utterance_id"]: row["normalized_text"] for row in manifest}
     splits = assign_splits(texts, {row["utterance_id"]: row["speaker"] for row in manifest}, settings)
-    kept = sorted(
-        (row for row in manifest if row["utterance_id"] in mel and row["utterance_id"] in prosody), key=_id
-    )
+    kept = sorted((row for row in manifest if row["utterance_id"] in mel and row["utterance_id"] in prosody), key=_id)
     return [_row(each, mel[_id(each)], prosody[_id(each)], splits[_id(each)]) for each in kept]
 
 
@@ -52,9 +48,7 @@ def gate(paths: Paths, corpus: str, rows: Sequence[Row]) -> Statistics:
     check_corpus(rows)
     stored = json.loads(read_metadata(paths.mel(corpus) / "mel.parquet")["mel_definition"])
     builder = StatisticsBuilder()
-    check_clips(
-        _gathering(_clips(paths, corpus, rows), builder), build(MelDefinition, stored, where="mel_definition")
-    )
+    check_clips(_gathering(_clips(paths, corpus, rows), builder), build(MelDefinition, stored, where="mel_definition"))
     return builder.build(sorted({row["speaker"] for row in rows if row["split"] == "train"}))
 
 

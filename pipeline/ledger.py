@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.incremental import Rejected
 from tts.data.tables import DROPPED, read_table, write_table
 from tts.errors import CorpusError
 
@@ -22,6 +23,13 @@ def loss(utterance_id: str, stage: str, reason: str, detail: str) -> Loss:
 def write_ledger(path: Path, losses: Sequence[Loss]) -> None:
     """Write dropped.parquet, sorted."""
     write_table(path, sorted(losses, key=lambda row: (row["utterance_id"], row["reason"])), DROPPED)
+
+
+def write_rejections(path: Path, rejected: Mapping[str, Rejected], *, stage: str) -> list[Loss]:
+    """Write dropped.parquet of a stage that computes clip by clip; give the losses."""
+    losses = [loss(name, stage, each.reason, each.detail) for name, each in rejected.items()]
+    write_ledger(path, losses)
+    return losses
 
 
 def read_ledger(path: Path) -> list[Loss]:

@@ -44,16 +44,12 @@ def parallel_map(
 
 def _pooled(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
     saved = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
-    os.environ.update(
-        dict.fromkeys(_THREAD_VARIABLES, "1")
-    )  # read by the libraries when a worker imports them
+    os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))  # read by the libraries when a worker imports them
     pool = ProcessPoolExecutor(workers, mp_context=_context(function), initializer=_start_worker)
     try:
         yield from _in_order(pool, function, iter(items), ahead=4 * workers)
     except BrokenProcessPool as error:
-        raise TtsError(
-            "a worker process died, perhaps for lack of memory; lower `workers` in runtime.yaml"
-        ) from error
+        raise TtsError("a worker process died, perhaps for lack of memory; lower `workers` in runtime.yaml") from error
     finally:
         pool.shutdown(cancel_futures=True)
         for name, value in saved.items():
@@ -63,9 +59,7 @@ def _pooled(function: Callable[[Item], Result], items: Iterable[Item], workers: 
 def _in_order(
     pool: ProcessPoolExecutor, function: Callable[[Item], Result], items: Iterator[Item], ahead: int
 ) -> Iterator[Result]:
-    waiting: deque[Future[Result]] = deque(
-        pool.submit(function, item) for item in itertools.islice(items, ahead)
-    )
+    waiting: deque[Future[Result]] = deque(pool.submit(function, item) for item in itertools.islice(items, ahead))
     while waiting:
         result = waiting.popleft().result()
         waiting.extend(pool.submit(function, item) for item in itertools.islice(items, 1))

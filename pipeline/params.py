@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from pydantic import Field
 
-
 from pipeline.yaml import read_yaml
 from tts.alignment.settings import AlignSettings
 from tts.audio.prosody import PitchSettings
@@ -152,7 +151,7 @@ def _check_built(params: Params, row: BuiltRun, name: str, where: str) -> None:
     for key in ("system", "corpus", "init_from"):
         if getattr(row, key) != getattr(run, key):
             raise ConfigError(
-                f"{where}.{key} is {getattr(row, key)!r} but runs.{name}.{key} is {getattr(run, key)!r}; make them equal"
+                f"{where}.{key} is {getattr(row, key)!r}, runs.{name}.{key} is {getattr(run, key)!r}; make them equal"
             )
     _require(run.corpus, params.run.corpora, f"{where}.corpus (in run.corpora)")
 

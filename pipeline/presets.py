@@ -26,9 +26,7 @@ def use_preset(root: Path, name: str, *, force: bool) -> None:
         raise ConfigError(f"no preset {name!r}; there is: {', '.join(available) or 'none'}")
     target = root / "params.yaml"
     if not force and target.exists() and not _is_saved(root, target):
-        raise ConfigError(
-            "params.yaml has edits that are not committed; commit them, or say --force to lose them"
-        )
+        raise ConfigError("params.yaml has edits that are not committed; commit them, or say --force to lose them")
     with replaced_file(target) as temporary:
         temporary.write_bytes((root / "presets" / f"{name}.yaml").read_bytes())
 

@@ -36,9 +36,7 @@ def explain(root: Path, stage: str | None) -> list[str]:
         graph = repo.index.graph
         order = [each for each in reversed(list(topological_sort(graph))) if each.addressing != "dvc.yaml"]
         if stage is not None and stage not in {each.addressing for each in order}:
-            raise ConfigError(
-                f"{stage}: no such stage; there is: {', '.join(each.addressing for each in order)}"
-            )
+            raise ConfigError(f"{stage}: no such stage; there is: {', '.join(each.addressing for each in order)}")
         direct = _direct(root, repo.status())
         lines = []
         for each in order:
@@ -75,9 +73,7 @@ def _causes(entry: Any, locked: Mapping[str, Any] | None, params: Mapping[str, A
     for path, state in entry.get("changed deps", {}).items():
         if isinstance(state, Mapping):
             for key in state:
-                yield from _changed_values(
-                    key, locked.get("params", {}).get(path, {}).get(key), _get(params, key)
-                )
+                yield from _changed_values(key, locked.get("params", {}).get(path, {}).get(key), _get(params, key))
         else:
             yield f"{path} {_FILE_STATES.get(state, state)}"
     for path, state in entry.get("changed outs", {}).items():

@@ -18,9 +18,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ConfigError: the file is absent, malformed, repeats a key, or holds no mapping.
     """
     if not path.exists():
-        raise ConfigError(
-            f"{path} is missing; run `tts preset use demo` in the project's folder, or change folder"
-        )
+        raise ConfigError(f"{path} is missing; run `tts preset use demo` in the project's folder, or change folder")
     try:
         value = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:

@@ -16,26 +16,35 @@ from typing import Annotated
 
 import typer
 
-from stages import align, download, evaluate, index, mel, prepare, prosody, report, synthesize, train
+from stages import (
+    align,
+    doctor,
+    download,
+    evaluate,
+    index,
+    mel,
+    prepare,
+    preset,
+    prosody,
+    report,
+    say,
+    synthesize,
+    systems,
+    train,
+    why,
+)
 from stages import cache as cache_command
-from stages import doctor, preset, say, systems, why
 from tts.errors import TtsError
 
-app = typer.Typer(
-    help="Turn recordings into text-to-speech voices.", no_args_is_help=True, add_completion=False
-)
+app = typer.Typer(help="Turn recordings into text-to-speech voices.", no_args_is_help=True, add_completion=False)
 
 _DEBUG = {"on": False}
 
 
 @app.callback()
-def _options(
-    *, debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and details.")] = False
-) -> None:
+def _options(*, debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and details.")] = False) -> None:
     _DEBUG["on"] = debug
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.INFO, format="%(message)s", stream=sys.stderr
-    )
+    logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, format="%(message)s", stream=sys.stderr)
     for noisy in ("matplotlib", "numba", "PIL", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
@@ -62,15 +71,27 @@ def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-for _module in (download, prepare, align, mel, prosody, index, train, synthesize, evaluate, report):
-    app.command(_module.__name__.rpartition(".")[2], rich_help_panel="Stages")(_one_line_errors(_module.run))
-for _name, _function in {
+_STAGES: dict[str, Callable[..., None]] = {
+    "download": download.run,
+    "prepare": prepare.run,
+    "align": align.run,
+    "mel": mel.run,
+    "prosody": prosody.run,
+    "index": index.run,
+    "train": train.run,
+    "synthesize": synthesize.run,
+    "evaluate": evaluate.run,
+    "report": report.run,
+}
+_OTHERS: dict[str, Callable[..., None]] = {
     "say": say.run,
     "doctor": doctor.run,
     "why": why.run,
     "systems": systems.run,
-}.items():
-    app.command(_name, rich_help_panel="Around them")(_one_line_errors(_function))
+}
+for _panel, _commands in (("Stages", _STAGES), ("Around them", _OTHERS)):
+    for _name, _function in _commands.items():
+        app.command(_name, rich_help_panel=_panel)(_one_line_errors(_function))
 
 _preset = typer.Typer(help="Complete params.yaml files.", no_args_is_help=True)
 _preset.command("list")(_one_line_errors(preset.show))

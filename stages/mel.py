@@ -11,8 +11,8 @@ def run(corpus: str) -> None:
     from functools import partial
 
     from pipeline.clips import read_clips
-    from pipeline.features import mel_of, write_mel
     from pipeline.incremental import map_cached
+    from pipeline.mel import mel_of, write_mel
     from pipeline.output import replaced_directory
     from pipeline.stage import stage
     from tts.config import to_plain

@@ -23,9 +23,7 @@ def show() -> None:
 def use(
     name: Annotated[str, typer.Argument(help="A name that `tts preset list` shows.")],
     *,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite uncommitted edits of params.yaml.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite uncommitted edits of params.yaml.")] = False,
 ) -> None:
     """Replace params.yaml by a preset."""
     from pathlib import Path

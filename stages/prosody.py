@@ -12,18 +12,16 @@ def run(corpus: str) -> None:
     from functools import partial
 
     from pipeline.clips import read_aligned_clips
-    from pipeline.features import prosody_of, write_prosody
     from pipeline.incremental import map_cached
     from pipeline.output import replaced_directory
+    from pipeline.prosody import prosody_of, write_prosody
     from pipeline.stage import stage
     from tts.config import to_plain
 
     with stage("prosody", corpus) as current:
         definition, pitch = current.params.audio, current.params.pitch
         clips = read_aligned_clips(current.paths.corpus(corpus), current.paths.alignments(corpus))
-        contents = {
-            name: [clip.clip.audio_sha256, clip.phones, clip.ends.tolist()] for name, clip in clips.items()
-        }
+        contents = {name: [clip.clip.audio_sha256, clip.phones, clip.ends.tolist()] for name, clip in clips.items()}
         results = map_cached(
             partial(prosody_of, definition=definition, settings=pitch),
             clips,

@@ -11,9 +11,7 @@ import typer
 
 
 def run(
-    stage: Annotated[
-        str | None, typer.Argument(help="A stage as dvc.yaml names it; all if left out.")
-    ] = None,
+    stage: Annotated[str | None, typer.Argument(help="A stage as dvc.yaml names it; all if left out.")] = None,
 ) -> None:
     """Say why a stage would run at the next `dvc repro`."""
     from pathlib import Path

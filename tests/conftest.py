@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from toys import acoustic, inventory, one_thread, recordings, toy_folders  # noqa: F401 - fixtures
 
 ROOT = Path(__file__).parents[1]
@@ -28,16 +29,40 @@ class Project:
 
     def run(self, command, *, check=True, **options):
         done = subprocess.run(
-            command, shell=True, cwd=self.root, env=self.environment, capture_output=True, text=True, check=False, **options
+            command,
+            shell=True,
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            **options,
         )
         if check and done.returncode:
-            raise AssertionError(f"{command} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+            raise AssertionError(
+                f"{command} ended with {done.returncode}:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+            )
         return done
+
+    def set(self, key, value):
+        """Write one value of params.yaml, the key dotted, the value as YAML."""
+        yaml = YAML(typ="safe", pure=True)
+        path = self.root / "params.yaml"
+        values = yaml.load(path.read_text())
+        *parents, last = key.split(".")
+        place = values
+        for part in parents:
+            place = place[part]
+        place[last] = yaml.load(value)
+        with path.open("w") as file:
+            yaml.dump(values, file)
 
     def files(self, *folders):
         """Bytes of every file below folders, but for what git keeps."""
         found = (file for folder in folders for file in sorted((self.root / folder).rglob("*")) if file.is_file())
-        return {str(file.relative_to(self.root)): file.read_bytes() for file in found if not file.name.startswith(".git")}
+        return {
+            str(file.relative_to(self.root)): file.read_bytes() for file in found if not file.name.startswith(".git")
+        }
 
 
 def make_project(folder, preset="tiny"):

@@ -27,9 +27,7 @@ def shard_bytes(folder):
 @given(lengths=st.dictionaries(ids, st.integers(0, 9), max_size=20), count=st.integers(1, 7))
 def test_shards_give_back_what_was_written(tmp_path_factory, lengths, count):
     folder = tmp_path_factory.mktemp("shards")
-    arrays = {
-        name: np.random.default_rng(n).normal(size=(n, 3)).astype(np.float32) for name, n in lengths.items()
-    }
+    arrays = {name: np.random.default_rng(n).normal(size=(n, 3)).astype(np.float32) for name, n in lengths.items()}
     write_shards(folder, "mel", lengths, arrays.__getitem__, count=count, like=np.empty((0, 3), np.float32))
     reader = ShardReader(folder, "mel")
     for name, (shard, offset) in layout(lengths, count).items():
@@ -121,9 +119,7 @@ def test_a_share_of_zero_holds_nothing_out():
 
 def test_statistics_are_of_voiced_phones_by_speaker():
     builder = StatisticsBuilder()
-    builder.add(
-        "a", pitch=np.array([0, 100.0, 200.0]), energy=np.array([1.0, 1.0, 1.0]), mel=np.zeros((2, 3))
-    )
+    builder.add("a", pitch=np.array([0, 100.0, 200.0]), energy=np.array([1.0, 1.0, 1.0]), mel=np.zeros((2, 3)))
     found = builder.build(["a"])
     assert found.pitch_mean["a"] == pytest.approx(np.log([100, 200]).mean())
     assert found.pitch_std["a"] == pytest.approx(np.log([100, 200]).std())
@@ -171,9 +167,7 @@ def test_the_gate_names_the_clip_and_its_fault(changes, said):
 
 
 def test_the_gate_refuses_a_text_on_two_sides():
-    rows = [
-        {"utterance_id": n, "normalized_text": "same", "split": s} for n, s in (("a", "train"), ("b", "test"))
-    ]
+    rows = [{"utterance_id": n, "normalized_text": "same", "split": s} for n, s in (("a", "train"), ("b", "test"))]
     with pytest.raises(DataError, match="more than one split"):
         check_corpus(rows)
 

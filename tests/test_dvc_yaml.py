@@ -35,8 +35,12 @@ def test_code_dependencies_cover_what_the_command_imports(name):
     if "${item.system}" in str(deps):  # the one system of the run; its own imports count, its siblings do not
         for system in SYSTEMS:
             closure |= import_closure(f"tts.{system.replace('/', '.')}")
-        closure = {each: path for each, path in closure.items() if each.removeprefix("tts.").replace(".", "/") not in SYSTEMS}
-    missing = sorted(str(path.relative_to(ROOT)) for path in closure.values() if not is_covered(str(path.relative_to(ROOT)), deps))
+        closure = {
+            each: path for each, path in closure.items() if each.removeprefix("tts.").replace(".", "/") not in SYSTEMS
+        }
+    missing = sorted(
+        str(path.relative_to(ROOT)) for path in closure.values() if not is_covered(str(path.relative_to(ROOT)), deps)
+    )
     assert not [path for path in missing if not path.endswith("__init__.py")]
 
 

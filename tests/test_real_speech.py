@@ -1,4 +1,4 @@
-"""Real recordings through the same chain: an LJSpeech archive from download to report, and one's own as a csv corpus."""
+"""Real recordings through the same chain: an LJSpeech archive and a csv corpus, from download to report."""
 
 import hashlib
 import json
@@ -9,13 +9,18 @@ from tts.data.tables import DROPPED, read_table
 
 pytestmark = pytest.mark.slow
 
+STACK = "layers: 1, filter: 32"
 SHORT = {
-    "{run}_acoustic.steps": 4, "{run}_acoustic.schedule.warmup_steps": 2, "{run}_acoustic.batch.size": 2,
-    "{run}_acoustic.model": "{hidden: 32, encoder: {layers: 1, filter: 32}, decoder: {layers: 1, filter: 32}, postnet: {channels: 16}}",
-    "{run}_vocoder.steps": 4, "{run}_vocoder.batch.size": 2, "{run}_vocoder.precision": "fp32",
+    "{run}_acoustic.steps": 4,
+    "{run}_acoustic.schedule.warmup_steps": 2,
+    "{run}_acoustic.batch.size": 2,
     "{run}_acoustic.precision": "fp32",
+    "{run}_acoustic.model": f"{{hidden: 32, encoder: {{{STACK}}}, decoder: {{{STACK}}}, postnet: {{channels: 16}}}}",
+    "{run}_vocoder.steps": 4,
+    "{run}_vocoder.batch.size": 2,
+    "{run}_vocoder.precision": "fp32",
     "{run}_vocoder.model": "{channels: 16, discriminator: {periods: [2], period_channels: [4, 4, 4, 4, 4], scales: 0}}",
-}  # fmt: skip
+}
 
 
 def overrides(run, **more):
@@ -23,19 +28,47 @@ def overrides(run, **more):
     return " ".join(f"-S '{key}={value}'" for key, value in sets.items())
 
 
+def commit(project, message):
+    project.run(f"git add -A && git -c user.name=t -c user.email=t@t commit -qm {message}")
+
+
+def measured(project, name):
+    return json.loads((project.root / "metrics" / f"{name}.json").read_text())
+
+
+def lost(project, corpus):
+    rows = read_table(project.root / f"data/features/{corpus}/index/dropped.parquet", DROPPED)
+    return {row["utterance_id"] for row in rows}
+
+
 def test_an_ljspeech_archive_becomes_a_voice(project, shared):
     archive = shared / "corpora" / "LJSpeech-1.1.tar.bz2"
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-    project.run("tts preset use ljspeech && git add -A && git -c user.name=t -c user.email=t@t commit -qm ljspeech")
+    project.run("tts preset use ljspeech")
+    commit(project, "ljspeech")
     where = {
-        "corpora.ljspeech.url": archive.as_uri(), "corpora.ljspeech.sha256": digest,
-        "corpora.ljspeech.size": archive.stat().st_size, "max_dropped": 0.03, "shards.count": 2,
-        "split.validation": 0.1, "split.test": 0.1, "evaluate.num_utterances": 2,
-    }  # fmt: skip
+        "corpora.ljspeech.url": archive.as_uri(),
+        "corpora.ljspeech.sha256": digest,
+        "corpora.ljspeech.size": archive.stat().st_size,
+        "max_dropped": 0.03,
+        "shards.count": 2,
+        "split.validation": 0.1,
+        "split.test": 0.1,
+        "evaluate.num_utterances": 2,
+    }
     project.run(f"dvc exp run {overrides('ljspeech', **where)}")
-    alignment = json.loads((project.root / "metrics/alignment-ljspeech.json").read_text())
-    assert alignment["aligned_share"] >= 33 / 34
-    lost = read_table(project.root / "data/features/ljspeech/index/dropped.parquet", DROPPED)
-    clips = json.loads((project.root / "metrics/data-ljspeech.json").read_text())["clips"]
-    assert clips + len({row["utterance_id"] for row in lost}) == 34
+    assert measured(project, "alignment-ljspeech")["aligned_share"] >= 33 / 34
+    assert measured(project, "data-ljspeech")["clips"] + len(lost(project, "ljspeech")) == 34
+    assert (project.root / "data/report/index.html").stat().st_size > 100_000
+
+
+def test_recordings_of_ones_own_become_a_voice(project, shared):
+    """16 kHz FLAC and a metadata.csv, resampled to the tiny preset's 22,050 Hz."""
+    folder = shared / "corpora" / "asterisk-en"
+    project.set("corpora.tiny", f"{{kind: csv, path: {folder}, limit: 60, speaker: allison}}")
+    project.set("text.frontend", "english")
+    project.set("max_dropped", "0.1")
+    project.run("dvc repro")
+    assert measured(project, "alignment-tiny")["aligned_share"] >= 0.9
+    assert measured(project, "data-tiny")["clips"] + len(lost(project, "tiny")) == 60
     assert (project.root / "data/report/index.html").stat().st_size > 100_000

@@ -8,7 +8,7 @@ import json
 import types
 import typing
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pydantic
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -23,7 +23,8 @@ T = TypeVar("T")
 def config(cls: type[T]) -> type[T]:
     """Make a class a frozen, keyword-only dataclass that refuses unknown keys and wrong types."""
     settings = ConfigDict(extra="forbid", strict=True)
-    return pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=settings)(cls)
+    make = pydantic.dataclasses.dataclass(frozen=True, kw_only=True, config=settings)
+    return cast("type[T]", make(cls))
 
 
 def build(cls: type[T], values: Mapping[str, Any], *, where: str) -> T:
@@ -60,7 +61,7 @@ def _explain(cls: type, error: ValidationError, where: str) -> str:
         close = difflib.get_close_matches(path[-1], valid, n=1)
         hint = f"did you mean '{close[0]}'?" if close else f"valid keys: {', '.join(sorted(valid))}"
         return f"{dotted}: unknown key; {hint}"
-    if detail["type"] == "missing_argument":
+    if detail["type"] in ("missing_argument", "missing"):  # the latter inside a tagged union
         return f"{dotted}: is required and missing"
     message = detail["msg"].removeprefix("Value error, ")
     return f"{dotted}: {message} (value: {detail['input']!r})"

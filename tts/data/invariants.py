@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tts.audio.spectrogram import MelDefinition, num_frames
-from tts.data.shards import Array
 from tts.errors import DataError
 
 _SHOWN = 5
+
+Floats = npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,12 @@ class Clip:
 
     row: Mapping[str, Any]
     sample_rate: int
-    mel: Array
-    durations: Array
-    pitch_phone: Array
-    energy_phone: Array
-    pitch: Array
-    energy: Array
+    mel: Floats
+    durations: npt.NDArray[np.integer]
+    pitch_phone: Floats
+    energy_phone: Floats
+    pitch: Floats
+    energy: Floats
 
 
 def violations(clip: Clip, definition: MelDefinition) -> Iterator[str]:

@@ -1,0 +1,41 @@
+"""Mel of one clip, and the shards of all."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.clips import Clip
+from pipeline.incremental import Fields, Rejected, Results
+from pipeline.ledger import Loss, write_rejections
+from tts.audio.spectrogram import MelDefinition, mel_spectrogram, min_samples
+from tts.config import to_plain
+from tts.data.shards import layout, write_shards
+from tts.data.tables import MEL, write_table
+
+
+def mel_of(clip: Clip, definition: MelDefinition) -> Fields | Rejected:
+    """Log-mel [frames, mels] of a clip."""
+    if clip.num_samples < min_samples(definition):
+        detail = f"{clip.num_samples} samples, n_fft {definition.n_fft} needs {min_samples(definition)}"
+        return Rejected("too short for a frame", detail)
+    waveform = torch.from_numpy(clip.waveform())[None]
+    return {"mel": mel_spectrogram(waveform, definition)[0].T.numpy()}
+
+
+def write_mel(folder: Path, results: Results, definition: MelDefinition, *, num_shards: int) -> list[Loss]:
+    """Write mel shards, their table and the ledger; give the losses."""
+    lengths = results.lengths("mel")
+    like = np.empty((0, definition.n_mels), np.float32)
+    digest = write_shards(folder, "mel", lengths, partial(results.read, field="mel"), count=num_shards, like=like)
+    rows = [
+        {"utterance_id": name, "shard": shard, "offset": offset, "num_frames": lengths[name]}
+        for name, (shard, offset) in layout(lengths, num_shards).items()
+    ]
+    metadata = {"mel_definition": json.dumps(to_plain(definition)), "arrays_sha256": digest}
+    write_table(folder / "mel.parquet", rows, MEL, metadata=metadata)
+    return write_rejections(folder / "dropped.parquet", results.rejected, stage="mel")

@@ -1,0 +1,71 @@
+"""Durations, pitch and energy of one clip, and the shards of all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pipeline.clips import AlignedClip
+from pipeline.incremental import Fields, Rejected, Results
+from pipeline.ledger import Loss, write_rejections
+from tts.alignment.durations import frame_durations
+from tts.audio.prosody import PitchSettings, f0, phone_energy, phone_pitch
+from tts.audio.spectrogram import MelDefinition, frame_energy, magnitude, min_samples
+from tts.data.shards import layout, write_shards
+from tts.data.tables import PROSODY, write_table
+
+PER_PHONE = {"durations": np.int32, "pitch_phone": np.float32, "energy_phone": np.float32}
+PER_FRAME = {"pitch": np.float32, "energy": np.float32}
+
+
+def prosody_of(aligned: AlignedClip, definition: MelDefinition, settings: PitchSettings) -> Fields | Rejected:
+    """Durations, pitch and energy of a clip, per phone and per frame."""
+    clip = aligned.clip
+    if clip.num_samples < min_samples(definition):
+        detail = f"{clip.num_samples} samples, n_fft {definition.n_fft} needs {min_samples(definition)}"
+        return Rejected("too short for a frame", detail)
+    waveform = clip.waveform()
+    durations = frame_durations(aligned.ends, clip.num_samples, definition)
+    pitch = f0(waveform, definition, settings)
+    if not (pitch > 0).any():
+        return Rejected("no voiced frame", f"no F0 between {settings.f_min:g} and {settings.f_max:g} Hz")
+    energy = frame_energy(magnitude(torch.from_numpy(waveform)[None], definition))[0].numpy()
+    return {
+        "durations": durations,
+        "pitch_phone": phone_pitch(pitch, durations),
+        "energy_phone": phone_energy(energy, durations),
+        "pitch": pitch,
+        "energy": energy,
+    }
+
+
+def write_prosody(folder: Path, results: Results, clips: Mapping[str, AlignedClip], *, num_shards: int) -> list[Loss]:
+    """Write durations, pitch and energy shards, their table and the ledger; give the losses."""
+    num_phones, num_frames = results.lengths("durations"), results.lengths("pitch")
+    digests = {
+        field: write_shards(
+            folder, field, lengths, partial(results.read, field=field), count=num_shards, like=np.empty(0, dtype)
+        )
+        for fields, lengths in ((PER_PHONE, num_phones), (PER_FRAME, num_frames))
+        for field, dtype in fields.items()
+    }
+    frame_places = layout(num_frames, num_shards)
+    rows = [
+        {
+            "utterance_id": name,
+            "shard": shard,
+            "phone_offset": offset,
+            "num_phones": num_phones[name],
+            "frame_offset": frame_places[name][1],
+            "num_frames": num_frames[name],
+            "phones": list(clips[name].phones),
+        }
+        for name, (shard, offset) in layout(num_phones, num_shards).items()
+    ]
+    write_table(folder / "prosody.parquet", rows, PROSODY, metadata={"arrays_sha256": json.dumps(digests)})
+    return write_rejections(folder / "dropped.parquet", results.rejected, stage="prosody")
