@@ -29,7 +29,7 @@ from tts.training.processes import Processes
 from tts.training.seeding import seed_everything
 from tts.training.settings import RunSettings
 from tts.training.starting import start_discriminator_from, start_from
-from tts.training.tasks import AdversarialTask, SupervisedTask, Task
+from tts.training.tasks import AdversarialTask, GeneratorTask, SupervisedTask, Task
 from tts.training.trainer import TrainingData
 from tts.training.updates import freeze
 
@@ -66,7 +66,8 @@ class Run:
                 start_discriminator_from(discriminator, saved)
         freeze(network, self.settings.freeze)
         if discriminator is None:
-            return SupervisedTask(network.to(device), self.settings, processes)
+            kind = SupervisedTask if self.system.task == "supervised" else GeneratorTask
+            return kind(network.to(device), self.settings, processes)
         return AdversarialTask(network.to(device), discriminator.to(device), self.settings, processes)
 
     def data(self, network: nn.Module) -> TrainingData:

@@ -1,17 +1,26 @@
 """The command line: quick to answer, one clear line for bad input, nothing half-written."""
 
+import dataclasses
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+from tiny_voice import INVENTORY, MEL_DEFINITION, write_models
 
 from stages.app import _line
+from tts.interfaces import Inventory
 
 
-def tts(folder, *arguments):
+def tts(folder, *arguments, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "stages", *arguments], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "stages", *arguments],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -50,6 +59,9 @@ def one_line(done):
         ("vocoder: tiny_vocoder", "vocoder: tiny_acoustic", "is a acoustic system, not a vocoder one"),
         ("system: vocoders/vocos", "system: vocoders/vocso", "did you mean 'vocoders/vocos'?"),
         ("kind: demo", "kind: dmeo", "corpora.tiny"),
+        ("pitch: {", "pich: {", "pich: unknown key; did you mean 'pitch'?"),
+        ("layers: 1", "layer: 1", "model.encoder.layer: unknown key; did you mean 'layers'?"),
+        ("steps: 40", "steps: 0", "runs.tiny_acoustic.steps"),
     ],
 )
 def test_a_bad_parameter_is_one_line_with_its_remedy(project, old, new, said):
@@ -83,6 +95,54 @@ def test_a_full_disk_is_said_plainly():
     assert _line(error) == "the disk is full (data/corpus/x); free some space and run again"
 
 
+def test_a_disk_that_fills_up_in_a_stage_is_one_line_and_the_old_corpus_stays(project):
+    """On a file system of 300 kB that only this process and its child see."""
+    assert tts(project.root, "download", "tiny").returncode == 0
+    output = project.root / "data" / "corpus"
+    output.mkdir(parents=True)
+    script = f"mount -t tmpfs -o size=300k none {output} && mkdir {output}/tiny && echo old > {output}/tiny/file"
+    small = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c"]
+    if subprocess.run([*small, script], capture_output=True, check=False).returncode:
+        pytest.skip("needs user namespaces, to mount a small file system")
+    script += f"; {sys.executable} -m stages prepare tiny; code=$?; find {output} -type f; exit $code"
+    done = subprocess.run([*small, script], cwd=project.root, capture_output=True, text=True, check=False)
+    assert "the disk is full" in one_line(done)
+    assert done.stdout.split() == [f"{output}/tiny/file"]
+
+
+def test_a_missing_espeak_says_what_to_install(project, tmp_path_factory):
+    hidden = tmp_path_factory.mktemp("hidden")
+    (hidden / "espeakng_loader.py").write_text("raise ImportError('no such wheel')\n")
+    message = one_line(tts(project.root, "download", "tiny", PYTHONPATH=str(hidden)))
+    assert "espeak-ng cannot be loaded (no such wheel); run: pip install espeakng-loader" in message
+    assert list((project.root / "data" / "raw").iterdir()) == []
+
+
+@pytest.fixture
+def voiced(project):
+    """A project whose voice has two untrained models."""
+    write_models(project.root / "models/tiny_acoustic", project.root / "models/tiny_vocoder")
+    return project
+
+
+SAY = ("--output", "said.wav", "--speaker", "ann", "--style", "calm")
+
+
+@pytest.mark.parametrize("text", ["", "?!", "…"])
+def test_nothing_to_say_is_one_line_and_no_file(voiced, text):
+    assert "nothing to say" in one_line(tts(voiced.root, "say", text, *SAY))
+    assert not list(voiced.root.glob("*said*"))
+
+
+def test_models_of_different_mels_are_refused_in_one_line(project):
+    other = Inventory(mel=dataclasses.replace(MEL_DEFINITION, hop_length=512, n_mels=100))
+    folders = (project.root / "models" / name for name in ("tiny_acoustic", "tiny_vocoder"))
+    write_models(*folders, inventory=INVENTORY, vocoder_inventory=other)
+    message = one_line(tts(project.root, "say", "Hello.", *SAY))
+    assert "mel definitions differ in hop_length 256 against 512, n_mels 80 against 100" in message
+    assert not list(project.root.glob("*said*"))
+
+
 def test_a_preset_never_overwrites_unsaved_edits(project):
     path = project.root / "params.yaml"
     path.write_text(path.read_text() + "# mine\n")
@@ -99,7 +159,13 @@ def test_presets_are_listed_with_their_purpose(project):
 def test_systems_are_listed_as_json(project):
     rows = json.loads(tts(project.root, "systems", "--json").stdout)
     by_name = {row["name"]: row for row in rows}
-    assert set(by_name) == {"acoustic/fastspeech2", "vocoders/griffin_lim", "vocoders/hifigan", "vocoders/vocos"}
+    assert set(by_name) == {
+        "acoustic/fastspeech2",
+        "vocoders/griffin_lim",
+        "vocoders/hifigan",
+        "vocoders/neural_griffin_lim",
+        "vocoders/vocos",
+    }
     published = {"v1": 13926017, "v2": 925985, "v3": 1462273}
     assert published.items() <= by_name["vocoders/hifigan"]["parameters"].items()
     assert "tiny" in by_name["vocoders/vocos"]["presets"]

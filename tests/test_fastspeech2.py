@@ -37,7 +37,7 @@ PRE_STACK = dataclasses.replace(STACK, norm="pre")
 PREDICTOR = PredictorConfig(filter=24, dropout=0.0)
 
 
-def tiny(*, level="phone", embedding="bins", stack=STACK, postnet=True) -> Config:
+def tiny(*, level="phone", embedding="bins", stack=STACK, postnet=True, harmonics=False) -> Config:
     quantity = QuantityConfig(embedding=embedding, bins=16, predictor=PREDICTOR)
     return Config(
         hidden=32,
@@ -45,6 +45,7 @@ def tiny(*, level="phone", embedding="bins", stack=STACK, postnet=True) -> Confi
         decoder=stack,
         variance=VarianceConfig(level=level, duration=PREDICTOR, pitch=quantity, energy=quantity),
         postnet=PostNetConfig(layers=3, hidden=24, dropout=0.0) if postnet else None,
+        harmonics=harmonics,
     )
 
 
@@ -53,6 +54,8 @@ CONFIGS = {
     "phone-convolution-pre": tiny(embedding="convolution", stack=PRE_STACK, postnet=False),
     "frame-bins-pre": tiny(level="frame", stack=PRE_STACK),
     "frame-convolution": tiny(level="frame", embedding="convolution"),
+    "phone-harmonics": tiny(harmonics=True),
+    "frame-harmonics-pre": tiny(level="frame", stack=PRE_STACK, postnet=False, harmonics=True),
     "separable-without-attention": tiny(stack=dataclasses.replace(PRE_STACK, heads=None, separable=True)),
 }
 over_configs = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())

@@ -17,7 +17,7 @@ from tts.training.batching import (
 from tts.training.schedules import lr_factor
 from tts.training.seeding import seed_everything
 from tts.training.settings import BatchSettings, ScheduleSettings
-from tts.training.tasks import SupervisedTask
+from tts.training.tasks import GeneratorTask
 from tts.training.trainer import Trainer
 from tts.training.updates import freeze
 
@@ -201,7 +201,7 @@ def test_the_discriminator_waits_for_its_step_and_is_never_moved_by_the_network(
 
 def test_a_vocoder_without_adversary_learns_from_its_own_loss(recordings):
     run = adversarial_settings(adversary=None, loss_weights={"wave": 1.0}, accumulate=1)
-    task = SupervisedTask(seeded(ToyVocoder, Inventory(mel=recordings.mel_definition)), run)
+    task = GeneratorTask(seeded(ToyVocoder, Inventory(mel=recordings.mel_definition)), run)
     plan = VocoderTraining(recordings, recordings.select("train"), run.batch, seed=1)
     before = task.validate([plan(0)])["loss"]
     for step in range(12):

@@ -10,13 +10,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tts.audio.spectrogram import MelDefinition, magnitude, mel_spectrogram, stft
+from tts.audio.spectrogram import MelDefinition, magnitude, mel_from_magnitude, mel_spectrogram, stft
 from tts.config import build, to_plain
 from tts.errors import ConfigError
 from tts.interfaces import Inventory, VocoderBatch
 from tts.layers.istft import InverseStft
+from tts.layers.phases import PhaseConfig, PhaseSearch, magnitude_from_mel
 from tts.losses.adversarial import feature_matching_loss, generator_loss
-from tts.vocoders import griffin_lim, hifigan, vocos
+from tts.vocoders import griffin_lim, hifigan, neural_griffin_lim, vocos
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0)
@@ -35,11 +36,17 @@ TYPE_1 = hifigan.Config(
 TYPE_2 = dataclasses.replace(TYPE_1, resblock="2")
 FRAMES = vocos.Config(channels=64, intermediate=128, layers=2, discriminator=TINY_PANEL)
 
-TRAINED = {
+MAGNITUDES = neural_griffin_lim.Config(channels=64, intermediate=128, layers=2, phases=PhaseConfig(iterations=3))
+
+GENERATORS = {
     "hifigan type 1": (hifigan.SYSTEM, TYPE_1, MEL),
     "hifigan type 2": (hifigan.SYSTEM, TYPE_2, MEL),
     "vocos": (vocos.SYSTEM, FRAMES, MEL),
     "vocos centered": (vocos.SYSTEM, FRAMES, CENTERED),
+}
+TRAINED = GENERATORS | {
+    "neural_griffin_lim": (neural_griffin_lim.SYSTEM, MAGNITUDES, MEL),
+    "neural_griffin_lim centered": (neural_griffin_lim.SYSTEM, MAGNITUDES, CENTERED),
 }
 ALL = TRAINED | {
     "griffin_lim": (griffin_lim.SYSTEM, griffin_lim.Config(iterations=3), MEL),
@@ -97,7 +104,7 @@ def test_inputs_are_left_as_they_were(name):
     assert torch.equal(mel, before)
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", GENERATORS)
 def test_every_parameter_gets_a_finite_gradient(name):
     system, settings, _ = TRAINED[name]
     network, panel = make(name).train(), system.build_discriminator(settings)
@@ -217,7 +224,7 @@ def test_griffin_lim_finds_a_phase():
 
     def convergence(iterations, momentum):
         settings = griffin_lim.Config(iterations=iterations, momentum=momentum)
-        found = griffin_lim.GriffinLim(settings, Inventory(mel=MEL)).restore(target)
+        found = PhaseSearch(settings, MEL)(target)
         return ((magnitude(found, MEL) - target).norm() / target.norm()).item()
 
     plain = [convergence(iterations, 0.0) for iterations in (1, 4, 16, 32)]
@@ -248,6 +255,31 @@ def test_griffin_lim_is_a_function_of_mel_and_seed():
 def test_griffin_lim_inverts_the_mel_basis():
     network = make("griffin_lim")
     mel = mel_spectrogram(voice(256 * 20), MEL)
-    magnitudes = griffin_lim.magnitude_from_mel(mel, network.basis)
+    magnitudes = magnitude_from_mel(mel, network.basis)
     assert (magnitudes >= 0).all()
     assert ((network.basis @ magnitudes).log() - mel).abs().mean() < 0.02
+
+
+@pytest.mark.parametrize("framing", ["hifigan", "centered"])
+def test_neural_griffin_lim_starts_from_the_mel_and_learns_every_weight(framing):
+    definition = dataclasses.replace(MEL, framing=framing)
+    torch.manual_seed(0)
+    network = neural_griffin_lim.NeuralGriffinLim(MAGNITUDES, Inventory(mel=definition))
+    waveform = voice(256 * 24)
+    mel = mel_spectrogram(waveform, definition)
+    assert (mel_from_magnitude(network.log_magnitudes(mel).exp(), definition) - mel).abs().mean() < 0.05
+    batch = VocoderBatch(("a",), mel[..., :24], waveform)
+    optimizer = torch.optim.AdamW(network.parameters(), 4e-3)
+    history = []
+    for _ in range(60):
+        terms = network.loss(batch)
+        optimizer.zero_grad()
+        sum(terms.values()).backward()
+        history.append({term: value.item() for term, value in terms.items()})
+        optimizer.step()
+    assert history[-1]["magnitude"] < 0.5 * history[0]["magnitude"]
+    assert history[-1]["convergence"] < 0.6 * history[0]["convergence"]
+    assert history[-1]["mel"] < 0.05
+    for name, parameter in network.named_parameters():
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.any(), name

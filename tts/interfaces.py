@@ -188,8 +188,8 @@ class System:
         kind: what it turns into what.
         config: its `Config`, a class made by `tts.config.config`.
         build: makes the network from a Config and an Inventory.
-        task: how it is trained: supervised (the network's `loss`), adversarial (`build_discriminator` too), or
-            None where there is nothing to train.
+        task: how it is trained: supervised (by the network's `loss` of a batch), adversarial (by its `loss` of a
+            batch and the waveform generated from it, and `build_discriminator`), or None: nothing to train.
         build_discriminator: for adversarial systems.
         configurations: published configurations by name, for parameter counts and presets.
     """

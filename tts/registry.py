@@ -22,6 +22,7 @@ SYSTEMS: Mapping[str, Kind] = {
     "acoustic/fastspeech2": "acoustic",
     "vocoders/griffin_lim": "vocoder",
     "vocoders/hifigan": "vocoder",
+    "vocoders/neural_griffin_lim": "vocoder",
     "vocoders/vocos": "vocoder",
 }
 """Kind of every system by its name, which is also its file below tts/."""

@@ -13,7 +13,8 @@ Notable choices:
 
 Differs from the paper: pitch and energy are those of phones by default; voicing is predicted (a second output
 of the pitch predictor) instead of pitch being interpolated over unvoiced phones, so that they stay unvoiced;
-no pitch spectrogram by wavelets; optionally pre-LN, embeddings by convolution and a post-net.
+no pitch spectrogram by wavelets; optionally pre-LN, embeddings by convolution, a post-net, and harmonics: the mel
+of a buzz at the pitch, added band by band as far as the decoder lets it through.
 
 Differs from github.com/ming024/FastSpeech2, whose LJSpeech set-up is the configuration `ming024_ljspeech`:
 position codes and bin edges are no parameters (513,022 frozen ones there); the tables of pitch and energy
@@ -30,9 +31,11 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from tts.audio.spectrogram import MelDefinition
 from tts.config import config
 from tts.errors import ConfigError, DataError
 from tts.interfaces import AcousticBatch, Controls, Inventory, Spoken, Statistics, System
+from tts.layers.harmonics import HarmonicMel
 from tts.layers.masking import length_mask, masked
 from tts.layers.postnet import PostNet, PostNetConfig
 from tts.layers.transformer import Transformer, TransformerConfig
@@ -77,6 +80,7 @@ class Config:
         variance: durations, pitch and energy.
         decoder: of frames.
         postnet: Tacotron 2's, None = off.
+        harmonics: whether the decoder adds those of the pitch to the mel; of little use where the level is "phone".
     """
 
     hidden: int = Field(default=256, gt=0)
@@ -84,6 +88,7 @@ class Config:
     variance: VarianceConfig = Field(default_factory=VarianceConfig)
     decoder: TransformerConfig = Field(default_factory=TransformerConfig)
     postnet: PostNetConfig | None = None
+    harmonics: bool = False
 
     def __post_init__(self) -> None:
         """Refuse heads that do not divide the hidden size."""
@@ -143,6 +148,7 @@ class FastSpeech2(nn.Module):
         self.variance = _VarianceAdaptor(config.hidden, config.variance, inventory.speakers, statistics)
         self.decoder = Transformer(config.hidden, config.decoder)
         self.mel = nn.Linear(config.hidden, inventory.mel.n_mels)
+        self.harmonics = _Harmonics(config.hidden, inventory.mel) if config.harmonics else None
         self.postnet = PostNet(inventory.mel.n_mels, config.postnet) if config.postnet else None
         self.mel_mean, self.mel_std = statistics.mel_mean, statistics.mel_std
         self.silence_id = inventory.symbols.index(SILENCE) if SILENCE in inventory.symbols else None
@@ -229,10 +235,33 @@ class FastSpeech2(nn.Module):
 
     def _decode(self, varied: _Varied) -> list[Tensor]:
         """Give the decoder's mel and, where there is a post-net, the better one after it."""
-        mels = [self.mel(self.decoder(varied.frames, varied.mask))]
+        hidden = self.decoder(varied.frames, varied.mask)
+        mels = [self.mel(hidden)]
+        if self.harmonics is not None:
+            mels[0] = mels[0] + self.harmonics(hidden, self._pitch_of_frames(varied))
         if self.postnet is not None:
             mels.append(mels[0] + self.postnet(mels[0], varied.mask))
         return [mel * self.mel_std + self.mel_mean for mel in mels]
+
+    def _pitch_of_frames(self, varied: _Varied) -> Tensor:
+        """Hz [batch, frames], 0 = unvoiced."""
+        pitch = varied.pitch.values
+        if self.level == "phone":
+            pitch = repeat_to_frames(pitch.unsqueeze(-1), varied.durations, varied.mask.shape[1]).squeeze(-1)
+        return pitch
+
+
+class _Harmonics(nn.Module):
+    """Harmonics [batch, frames, mels] of the pitch, each band behind a gate that the decoder opens."""
+
+    def __init__(self, hidden: int, definition: MelDefinition) -> None:
+        super().__init__()
+        self.mel = HarmonicMel(definition)
+        self.gate = nn.Linear(hidden, definition.n_mels)
+
+    def forward(self, hidden: Tensor, pitch: Tensor) -> Tensor:
+        gated: Tensor = self.gate(hidden).sigmoid() * self.mel(pitch)
+        return gated
 
 
 class _VarianceAdaptor(nn.Module):

@@ -1,4 +1,4 @@
-"""The two ways a network learns: from its own loss, or against a discriminator as well.
+"""The ways a network learns: from its own loss, from the loss of what it generates, against a discriminator as well.
 
 A task owns networks and optimizers. `update` is one whole step: the gradients of all its batches, then the weights
 move.
@@ -77,7 +77,6 @@ class Task(ABC):
         """Names of terms that `validate` gives."""
         return ("loss", *self._own_weights)
 
-    @abstractmethod
     def update(self, batches: Sequence[Batch], step: int) -> StepReport:
         """Make one optimizer step.
 
@@ -89,6 +88,12 @@ class Task(ABC):
             TrainingError: a loss or gradient is not finite; the network is as it was.
             ConfigError: loss terms and `loss_weights` do not go together.
         """
+        record = Record(f"step {step}")
+        for number, batch in enumerate(self._prepare(batches)):
+            self._seed(step, number)
+            terms = self._own_terms(self.network, batch)
+            self._learn(batch, terms, self._own_weights, record=record, share=1 / len(batches))
+        return self._move(record, step)
 
     @torch.no_grad()
     def validate(self, batches: Sequence[Batch]) -> dict[str, float]:
@@ -130,17 +135,9 @@ class Task(ABC):
         """Weights of the network's own loss terms."""
         return self._settings.loss_weights
 
+    @abstractmethod
     def _own_terms(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         """Terms of the network's own loss."""
-        if isinstance(batch, VocoderBatch):
-            return _call_loss(network, batch, self._generate(network, batch))
-        with self._autocast():
-            return _call_loss(network, batch)
-
-    def _generate(self, network: nn.Module, batch: VocoderBatch) -> Tensor:
-        with self._autocast():
-            waveform: Tensor = network(batch.mel)
-        return waveform.float()  # spectral losses need the precision
 
     def _learn(
         self, batch: Batch, terms: Mapping[str, Tensor], weights: Mapping[str, float], *, record: Record, share: float
@@ -176,20 +173,28 @@ class Task(ABC):
 
 
 class SupervisedTask(Task):
-    """Minimises the network's own loss."""
+    """Minimises the network's own loss of a batch."""
 
-    def update(self, batches: Sequence[Batch], step: int) -> StepReport:
-        """Make one optimizer step."""
-        record = Record(f"step {step}")
-        for number, batch in enumerate(self._prepare(batches)):
-            self._seed(step, number)
-            terms = self._own_terms(self.network, batch)
-            self._learn(batch, terms, self._own_weights, record=record, share=1 / len(batches))
-        return self._move(record, step)
+    def _own_terms(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        with self._autocast():
+            return _call_loss(network, batch)
 
 
-class AdversarialTask(Task):
-    """Minimises the network's own loss, and from `start_step` on plays against a discriminator.
+class GeneratorTask(Task):
+    """Minimises the network's own loss of the waveform that it generates from a batch's mel."""
+
+    def _own_terms(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
+        assert isinstance(batch, VocoderBatch)
+        return _call_loss(network, batch, self._generate(network, batch))
+
+    def _generate(self, network: nn.Module, batch: VocoderBatch) -> Tensor:
+        with self._autocast():
+            waveform: Tensor = network(batch.mel)
+        return waveform.float()  # spectral losses need the precision
+
+
+class AdversarialTask(GeneratorTask):
+    """Generates, and from `start_step` on plays against a discriminator as well.
 
     Each step moves the discriminator first, then the network against the moved discriminator, as HiFi-GAN does
     (https://arxiv.org/abs/2010.05646).
