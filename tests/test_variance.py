@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tts.layers.variance import repeat_to_frames, whole_frames
+from tts.layers.variance import places_in_phones, repeat_to_frames, whole_frames
 from tts.losses.reconstruction import masked_cross_entropy, masked_l1, masked_mse
 
 
@@ -20,6 +20,15 @@ def test_frames_repeat_phones_as_numpy_does():
         expected = np.repeat(hidden[i].numpy(), durations[i].numpy(), axis=0)
         assert np.array_equal(frames[i, : len(expected)].numpy(), expected)
         assert not frames[i, len(expected) :].any()
+
+
+def test_frames_know_their_place_in_their_phone():
+    places = places_in_phones(torch.tensor([[2, 0, 3], [1, 1, 0]]), 6)
+    share, past, left = places.unbind(-1)
+    torch.testing.assert_close(share[0], torch.tensor([1 / 4, 3 / 4, 1 / 6, 3 / 6, 5 / 6, 0]))
+    torch.testing.assert_close(past[0].expm1(), torch.tensor([0.5, 1.5, 0.5, 1.5, 2.5, 0]))
+    torch.testing.assert_close(left[0].expm1(), torch.tensor([1.5, 0.5, 2.5, 1.5, 0.5, 0]))
+    assert not places[1, 2:].any()
 
 
 @settings(max_examples=100, deadline=None)

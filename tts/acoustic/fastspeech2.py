@@ -14,7 +14,8 @@ Notable choices:
 Differs from the paper: pitch and energy are those of phones by default; voicing is predicted (a second output
 of the pitch predictor) instead of pitch being interpolated over unvoiced phones, so that they stay unvoiced;
 no pitch spectrogram by wavelets; optionally pre-LN, embeddings by convolution, a post-net, and harmonics: the mel
-of a buzz at the pitch, added band by band as far as the decoder lets it through.
+of a buzz at the pitch, added band by band as far as the decoder lets it through. Where pitch and energy are those of
+frames, each frame is told its place in its phone: otherwise pitch is flat from one end of a vowel to the other.
 
 Differs from github.com/ming024/FastSpeech2, whose LJSpeech set-up is the configuration `ming024_ljspeech`:
 position codes and bin edges are no parameters (513,022 frozen ones there); the tables of pitch and energy
@@ -40,11 +41,13 @@ from tts.layers.masking import length_mask, masked
 from tts.layers.postnet import PostNet, PostNetConfig
 from tts.layers.transformer import Transformer, TransformerConfig
 from tts.layers.variance import (
+    NUM_PLACES,
     Predictor,
     PredictorConfig,
     Quantity,
     QuantityAdaptor,
     QuantityConfig,
+    places_in_phones,
     presence_loss,
     repeat_to_frames,
     whole_frames,
@@ -271,6 +274,7 @@ class _VarianceAdaptor(nn.Module):
         super().__init__()
         self.level = config.level
         self.durations = Predictor(hidden, config.duration)
+        self.places = nn.Linear(NUM_PLACES, hidden) if config.level == "frame" else None
         pitch = [(statistics.pitch_mean[name], statistics.pitch_std[name]) for name in speakers]
         self.pitch = QuantityAdaptor(hidden, config.pitch, torch.tensor(pitch), can_be_absent=True)
         energy = [(statistics.energy_mean, statistics.energy_std) for _ in speakers]
@@ -294,8 +298,9 @@ class _VarianceAdaptor(nn.Module):
         num_frames = durations.sum(dim=1)
         frame_mask = length_mask(num_frames, int(num_frames.max()))
         heard = durations > 0
-        if self.level == "frame":
-            hidden = repeat_to_frames(hidden, durations, frame_mask.shape[1])
+        if self.places is not None:
+            places = self.places(places_in_phones(durations, frame_mask.shape[1]))
+            hidden = masked(repeat_to_frames(hidden, durations, frame_mask.shape[1]) + places, frame_mask)
             mask = heard = frame_mask
         pitch, hidden = self.pitch(
             hidden, mask, speaker_ids=speaker_ids, heard=heard, given=given.pitch, scale=controls.pitch_scale

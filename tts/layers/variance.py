@@ -219,3 +219,26 @@ def repeat_to_frames(hidden: Tensor, durations: Tensor, num_frames: int) -> Tens
     phones = F.pad(hidden, (0, 0, 0, 1)).flatten(0, 1)
     frames = phones.repeat_interleave(repeats, dim=0, output_size=hidden.shape[0] * num_frames)
     return frames.view(hidden.shape[0], num_frames, hidden.shape[2])
+
+
+NUM_PLACES = 3
+"""Values that say where in its phone a frame is."""
+
+
+def places_in_phones(durations: Tensor, num_frames: int) -> Tensor:
+    """Say where in its phone each frame is: how much of it is past, and the frames since its start and to its end.
+
+    Args:
+        durations: [batch, phones] int64 frames; each row sums to `num_frames` at most.
+        num_frames: of the result.
+
+    Returns:
+        [batch, num_frames, NUM_PLACES]: a share, and two logarithms; zero beyond each row's sum.
+    """
+    ends = durations.cumsum(dim=1)
+    spans = torch.stack((ends - durations, ends), dim=-1).float()
+    starts, stops = repeat_to_frames(spans, durations, num_frames).unbind(-1)
+    frames = torch.arange(num_frames, device=durations.device) + 0.5
+    past, left = frames - starts, stops - frames
+    places = torch.stack((past / (past + left), past.clamp(min=0).log1p(), left.clamp(min=0).log1p()), dim=-1)
+    return masked(places, frames < ends[:, -1:])
