@@ -58,6 +58,7 @@ class AlignedClip:
 
 def read_clips(directory: Path) -> dict[str, Clip]:
     """All clips of data/corpus/<corpus> by utterance id."""
+    directory = directory.resolve()  # readers stay open, also where a process goes on to another project
     rows = read_table(directory / "manifest.parquet", MANIFEST)
     return {
         row["utterance_id"]: Clip(

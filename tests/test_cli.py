@@ -3,13 +3,16 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from tiny_voice import INVENTORY, MEL_DEFINITION, write_models
 
 from stages.app import _line
+from tts.audio.files import write_wav
 from tts.interfaces import Inventory
 
 
@@ -59,9 +62,7 @@ def one_line(done):
         ("vocoder: tiny_vocoder", "vocoder: tiny_acoustic", "is a acoustic system, not a vocoder one"),
         ("system: vocoders/vocos", "system: vocoders/vocso", "did you mean 'vocoders/vocos'?"),
         ("kind: demo", "kind: dmeo", "corpora.tiny"),
-        ("pitch: {", "pich: {", "pich: unknown key; did you mean 'pitch'?"),
         ("layers: 1", "layer: 1", "model.encoder.layer: unknown key; did you mean 'layers'?"),
-        ("steps: 40", "steps: 0", "runs.tiny_acoustic.steps"),
     ],
 )
 def test_a_bad_parameter_is_one_line_with_its_remedy(project, old, new, said):
@@ -96,16 +97,20 @@ def test_a_full_disk_is_said_plainly():
 
 
 def test_a_disk_that_fills_up_in_a_stage_is_one_line_and_the_old_corpus_stays(project):
-    """On a file system of 300 kB that only this process and its child see."""
-    assert tts(project.root, "download", "tiny").returncode == 0
-    output = project.root / "data" / "corpus"
-    output.mkdir(parents=True)
-    script = f"mount -t tmpfs -o size=300k none {output} && mkdir {output}/tiny && echo old > {output}/tiny/file"
-    small = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c"]
-    if subprocess.run([*small, script], capture_output=True, check=False).returncode:
+    """On a file system of 100 kB, mounted where nobody else sees it."""
+    raw, output = project.root / "data/raw/tiny", project.root / "data/corpus"
+    for folder in (raw / "wavs", output):
+        folder.mkdir(parents=True)
+    noise = np.random.default_rng(0).normal(0, 0.1, 3 * 22050).astype(np.float32)
+    write_wav(raw / "wavs" / "a.wav", noise, sample_rate=22050)
+    (raw / "metadata.csv").write_text("a|Some words.\n")
+    project.set("corpora.tiny", "{kind: csv, path: nowhere}")
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c"]
+    script = f"mount -t tmpfs -o size=100k none {output} && mkdir {output}/tiny && echo old > {output}/tiny/file"
+    if not shutil.which("unshare") or subprocess.run([*alone, script], capture_output=True, check=False).returncode:
         pytest.skip("needs user namespaces, to mount a small file system")
     script += f"; {sys.executable} -m stages prepare tiny; code=$?; find {output} -type f; exit $code"
-    done = subprocess.run([*small, script], cwd=project.root, capture_output=True, text=True, check=False)
+    done = subprocess.run([*alone, script], cwd=project.root, capture_output=True, text=True, check=False)
     assert "the disk is full" in one_line(done)
     assert done.stdout.split() == [f"{output}/tiny/file"]
 
@@ -118,20 +123,13 @@ def test_a_missing_espeak_says_what_to_install(project, tmp_path_factory):
     assert list((project.root / "data" / "raw").iterdir()) == []
 
 
-@pytest.fixture
-def voiced(project):
-    """A project whose voice has two untrained models."""
-    write_models(project.root / "models/tiny_acoustic", project.root / "models/tiny_vocoder")
-    return project
-
-
 SAY = ("--output", "said.wav", "--speaker", "ann", "--style", "calm")
 
 
-@pytest.mark.parametrize("text", ["", "?!", "…"])
-def test_nothing_to_say_is_one_line_and_no_file(voiced, text):
-    assert "nothing to say" in one_line(tts(voiced.root, "say", text, *SAY))
-    assert not list(voiced.root.glob("*said*"))
+def test_nothing_to_say_is_one_line_and_no_file(project):
+    write_models(project.root / "models/tiny_acoustic", project.root / "models/tiny_vocoder")
+    assert "nothing to say" in one_line(tts(project.root, "say", "?! …", *SAY))
+    assert not list(project.root.glob("*said*"))
 
 
 def test_models_of_different_mels_are_refused_in_one_line(project):

@@ -1,5 +1,8 @@
 """Tables, shards, splits, statistics and the gate."""
 
+import errno
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,6 +59,15 @@ def test_adding_an_utterance_moves_no_other_to_another_shard(names, count):
 def test_shard_writer_refuses_an_array_of_another_length(tmp_path):
     with pytest.raises(ValueError, match="a: shape"):
         write_shards(tmp_path, "x", {"a": 3}, lambda _: np.zeros(4), count=1, like=np.empty(0))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file on a full disk")
+def test_a_full_disk_leaves_no_shard(tmp_path):
+    (tmp_path / "mel-000.npy.tmp").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_shards(tmp_path, "mel", {"a": 5000}, lambda _: np.zeros(5000), count=2, like=np.empty(0))
+    assert caught.value.errno == errno.ENOSPC
+    assert not list(tmp_path.glob("*.npy"))
 
 
 def test_tables_keep_rows_and_their_bytes(tmp_path):

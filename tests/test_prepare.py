@@ -1,80 +1,19 @@
 """`tts download` and `tts prepare` in a project folder: recordings of every make become one corpus, or say why not."""
 
 import hashlib
+import io
 import math
 import tarfile
 
 import numpy as np
 import pytest
 import soundfile
+from recordings_of_ones_own import RATE, Project, tone
 
-from pipeline.yaml import read_yaml
-from stages import download, prepare
+from stages import align, download, index, mel, prepare, prosody, train
 from tts.audio.files import write_wav
-from tts.data.shards import ShardReader
-from tts.data.tables import DROPPED, MANIFEST, PHONES, read_table
-from tts.errors import ConfigError, CorpusError, DownloadError
-
-RATE = 22050
-
-
-def tone(seconds=0.5, rate=RATE):
-    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
-
-
-class Project:
-    """A folder with params.yaml where stages run in this process; recordings of a csv corpus "mine" are in source/."""
-
-    def __init__(self, root, preset):
-        self.root = root
-        self.params = read_yaml(preset)
-        self.change(max_dropped=0.5, **{"corpora.mine": {"kind": "csv", "path": "source"}})
-        (root / "runtime.yaml").write_text("workers: 1\n")
-        (root / "source" / "wavs").mkdir(parents=True)
-        self.lines = []
-
-    def change(self, **values):
-        from ruamel.yaml import YAML
-
-        for key, value in values.items():
-            *parents, last = key.split(".")
-            section = self.params
-            for parent in parents:
-                section = section[parent]
-            section[last] = value
-        with (self.root / "params.yaml").open("w") as file:
-            YAML(typ="safe", pure=True).dump(self.params, file)
-
-    def add(self, name, text="Some words.", waveform=None, *, suffix="wav", rate=RATE, **options):
-        waveform = tone(rate=rate) if waveform is None else waveform
-        soundfile.write(self.root / f"source/wavs/{name}.{suffix}", waveform, rate, **options)
-        self.write(name, text)
-
-    def write(self, name, text="Some words."):
-        self.lines.append(f"{name}|{text}\n")
-        (self.root / "source/metadata.csv").write_text("".join(self.lines), encoding="utf-8")
-
-    def prepare(self, corpus="mine"):
-        download.run(corpus)
-        prepare.run(corpus)
-        return self.manifest(corpus)
-
-    def manifest(self, corpus="mine"):
-        rows = read_table(self.root / f"data/corpus/{corpus}/manifest.parquet", MANIFEST)
-        return {row["utterance_id"]: row for row in rows}
-
-    def dropped(self, corpus="mine"):
-        rows = read_table(self.root / f"data/corpus/{corpus}/dropped.parquet", DROPPED)
-        assert {row["stage"] for row in rows} <= {"prepare"}
-        return {row["utterance_id"]: (row["reason"], row["detail"]) for row in rows}
-
-    def samples(self, row, corpus="mine"):
-        return ShardReader(self.root / f"data/corpus/{corpus}", "audio").read(
-            row["shard"], row["offset"], row["num_samples"]
-        )
-
-    def outputs(self, corpus="mine"):
-        return {path.name: path.read_bytes() for path in (self.root / "data/corpus" / corpus).iterdir()}
+from tts.data.tables import DROPPED, PHONES, read_table
+from tts.errors import ConfigError, CorpusError, DataError, DownloadError, TrainingError
 
 
 @pytest.fixture
@@ -159,6 +98,54 @@ def test_too_many_bad_clips_stop_the_stage_and_the_old_corpus_stays(project):
     ):
         project.prepare()
     assert project.outputs() == before
+
+
+def one_line(error, message):
+    """Expect an error of a single line; to hold on to it, `as caught`, would keep the result files open."""
+    return pytest.raises(error, match=rf"\A.*{message}.*\Z")
+
+
+BAD_LINES = {
+    "malformed": ("a|One.\nb|Two.|Two.|Two.\n", r"1 × malformed line. First: b \(.*metadata.csv:2: 'b\|Two"),
+    "empty": ("a|One.\nb||\n", r"1 × empty transcript. First: b "),
+    "nothing to say": ("a|One.\nb|?!\n", r"1 × nothing to say. First: b "),
+    "without a clip": ("a|One.\nb|Two.\nc|Three.\n", r"1 of 3 clips would be dropped.*1 × no audio. First: c "),
+    "without a line": ("a|One.\n", r"1 of 2 clips would be dropped.*1 × no transcript. First: b "),
+    "twice": ("a|One.\nb|Two.\na|Three.\n", r"metadata.csv:3: the id 'a' was used before"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_LINES)
+def test_a_bad_line_that_is_one_too_many_stops_the_stage_in_one_line(project, fault):
+    metadata, message = BAD_LINES[fault]
+    for name in ("a", "b"):
+        project.add(name)
+    (project.root / "source/metadata.csv").write_text(metadata, encoding="utf-8")
+    project.change(max_dropped=0.0)
+    with one_line(CorpusError, message):
+        project.prepare()
+    assert not (project.root / "data/corpus").exists()
+
+
+BAD_WAVS = {
+    "empty": (lambda content: b"", "is an empty file"),
+    "truncated": (lambda content: content[:-900], "is truncated"),
+    "without samples": (lambda content: content[:40] + bytes(4), "holds no samples"),
+    "of no rate": (lambda content: content[:24] + bytes(4) + content[28:], r"cannot be read|sample rate of 0 Hz"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_WAVS)
+def test_a_bad_wav_that_is_one_too_many_stops_the_stage_in_one_line(project, fault):
+    spoil, message = BAD_WAVS[fault]
+    for name in ("a", "b"):
+        project.add(name)
+    wav = project.root / "source/wavs/b.wav"
+    wav.write_bytes(spoil(wav.read_bytes()))
+    project.change(max_dropped=0.0)
+    with one_line(CorpusError, rf"1 × unusable audio. First: b \(.*b\.wav: .*({message})"):
+        project.prepare()
+    assert not (project.root / "data/corpus").exists()
 
 
 def test_a_corpus_without_clips_is_an_error(project):
@@ -288,6 +275,81 @@ def test_an_archive_is_downloaded_and_prepared(project, capsys):
     with pytest.raises(DownloadError, match=r"LJSpeech-1.1.tar.bz2: has sha256 .* and should have 000"):
         download.run("lj")
     assert len(list((project.root / "data/raw/lj/LJSpeech-1.1").rglob("*.wav"))) == 3
+
+
+BAD_ARCHIVES = {
+    "other": (lambda content: content, "0" * 64, r"has sha256 \w+ and should have 0000"),
+    "truncated": (lambda content: content[: len(content) // 2], None, r"lj\.tar"),
+    "leaving its folder": (lambda content: content, None, r"'\.\./evil'"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD_ARCHIVES)
+def test_a_bad_archive_is_one_line_and_leaves_nothing(project, fault):
+    spoil, sha256, message = BAD_ARCHIVES[fault]
+    project.add("a")
+    archive = project.root / "lj.tar.bz2"
+    with tarfile.open(archive, "w:bz2") as packed:
+        packed.add(project.root / "source", "LJSpeech-1.1")
+        if fault == "leaving its folder":
+            packed.addfile(tarfile.TarInfo("../evil"), io.BytesIO())
+    archive.write_bytes(spoil(archive.read_bytes()))
+    sha256 = sha256 or hashlib.sha256(archive.read_bytes()).hexdigest()
+    project.change(**{"corpora.lj": {"kind": "ljspeech", "url": "lj.tar.bz2", "sha256": sha256, "size": None}})
+    with one_line(DownloadError, message):
+        download.run("lj")
+    assert list((project.root / "data/raw").iterdir()) == []
+    assert not list(project.root.rglob("evil"))
+
+
+HOLDS_OUT = {"split.validation": 0.0, "split.test": 0.49, "split.seed": 3}
+"""By this seed "Some words." is a test text and "third" is not."""
+
+
+def index_tiny(project, **settings):
+    """Make everything up to the index of the corpus "tiny", which is the clips in source/."""
+    config = {"kind": "csv", "path": "source", "columns": ["id", "text", "speaker"]}
+    project.change(**{"corpora.tiny": config, "align.iterations": 2, **settings})
+    for stage in (download, prepare, align, mel, prosody, index):
+        stage.run("tiny")
+
+
+def test_a_corpus_of_one_held_out_clip_gets_no_index(project):
+    project.add("only", "Some words.|ann")
+    with one_line(DataError, "training split is empty; add recordings or lower split"):
+        index_tiny(project, **HOLDS_OUT)
+    assert sorted(path.name for path in (project.root / "data/features/tiny").iterdir()) == ["mel", "prosody"]
+
+
+@pytest.mark.parametrize("run", ["tiny_acoustic", "tiny_vocoder"])
+def test_a_corpus_of_one_clip_is_indexed_and_training_says_what_it_lacks(project, run):
+    project.add("only", "Some words.|ann")
+    index_tiny(project, **{"split.validation": 0.0, "split.test": 0.0, f"runs.{run}.batch.size": 1})
+    with one_line(TrainingError, "validation split is empty; raise split.validation"):
+        train.run(run)
+    assert not (project.root / "models").exists()
+
+
+def test_a_speaker_whose_clips_are_all_held_out_is_named(project):
+    project.add("a", "Some words.|ann")
+    project.add("b", "third|bob")
+    index_tiny(project, **HOLDS_OUT, **{"runs.tiny_acoustic.batch.size": 1})
+    with one_line(DataError, "no training clip is of ann; add recordings, .* the run's `speakers`"):
+        train.run("tiny_acoustic")
+
+
+def test_clips_without_a_frame_or_a_voice_are_rows_of_their_stages(project):
+    project.add("good", "Good words.|ann", tone(0.8))
+    project.add("brief", "No|ann", tone(0.3))
+    project.add("whistle", "Some words.|ann", np.sin(np.arange(RATE)).astype(np.float32) / 2)
+    project.add("good2", "More words.|ann", tone(0.9))
+    index_tiny(project, **{"audio.n_fft": 16384, "split.validation": 0.0, "split.test": 0.0})
+    rows = read_table(project.root / "data/features/tiny/index/dropped.parquet", DROPPED)
+    assert {(row["utterance_id"], row["stage"]): row["reason"] for row in rows} == {
+        ("brief", "mel"): "too short for a frame",
+        ("brief", "prosody"): "too short for a frame",
+        ("whistle", "prosody"): "no voiced frame",
+    }
 
 
 def test_written_clips_are_what_was_recorded(project):

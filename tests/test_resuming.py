@@ -1,12 +1,14 @@
 """Interrupted and killed runs end in the bits of those that were not."""
 
 import contextlib
+import errno
 import json
 import os
 import shutil
 import signal
 import socket
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -218,6 +220,17 @@ def test_the_last_two_states_are_kept_and_a_damaged_one_falls_back(tmp_path, cap
     newest.write_bytes(content)
     assert load_state(tmp_path)["step"] == 2
     assert "state-00000003.pt is damaged" in caplog.text
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file on a full disk")
+def test_a_full_disk_is_said_and_the_states_before_stay(tmp_path):
+    save_state(tmp_path, 1, {"step": 1})
+    (tmp_path / "state-00000002.tmp").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        save_state(tmp_path, 2, {"step": 2, "weights": torch.zeros(100_000)})
+    assert caught.value.errno == errno.ENOSPC
+    assert [file.name for file in tmp_path.iterdir()] == ["state-00000001.pt"]
+    assert load_state(tmp_path) == {"step": 1}
 
 
 @pytest.mark.parametrize("keep", [0, 100])

@@ -80,7 +80,7 @@ def accumulate(
     order = np.argsort(states, kind="stable")
     present, starts = np.unique(states[order], return_index=True)
     bounds = mixtures.bounds()
-    for state, members in zip(present, np.split(order, starts[1:]), strict=True):
+    for state, members in zip(present, np.split(order, starts)[1:], strict=True):
         own = slice(bounds[state], bounds[state + 1])
         values = frames[members].astype(np.float64)
         shares = _posteriors(values, mixtures, own)

@@ -7,6 +7,7 @@ from the last one and ends with the same bytes.
 
 from __future__ import annotations
 
+import io
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -26,6 +27,7 @@ from tts.alignment.gmm import Mixtures, Statistics, accumulate, estimate, load, 
 from tts.alignment.hmm import Transcript, acoustic_model, phone_hmms
 from tts.alignment.refinement import refine
 from tts.alignment.settings import AlignSettings
+from tts.errors import AlignmentError
 
 logger = logging.getLogger(__name__)
 
@@ -156,6 +158,9 @@ def align(
 
     Returns:
         One result for each utterance, sorted by utterance id.
+
+    Raises:
+        AlignmentError: there is nothing to train on, since no clip at all has a path.
     """
     failed = [failure for failure in run(partial(_unusable, settings), utterances, label="check") if failure]
     bad = {failure.utterance_id for failure in failed}
@@ -216,9 +221,10 @@ def _extract(settings: AlignSettings, chunk: Chunk) -> Moments:
             cepstra(each.audio.waveform(), Framing(each.audio.sample_rate, settings.frame_shift_ms))
             for each in chunk.utterances
         ]
+        content = io.BytesIO()  # straight to a file, NumPy would hide that the disk is full
+        np.save(content, np.concatenate(clips))
         temporary = chunk.cepstra.with_suffix(".tmp")
-        with temporary.open("wb") as file:
-            np.save(file, np.concatenate(clips))
+        temporary.write_bytes(content.getbuffer())
         temporary.replace(chunk.cepstra)
     frames = np.load(chunk.cepstra).astype(np.float64)
     return Moments(len(frames), frames.sum(axis=0), (frames**2).sum(axis=0))
@@ -233,7 +239,12 @@ def _train(chunks: Sequence[Chunk], corpus: _Corpus, work: Path, run: ParallelMa
         if not path.exists():
             label = f"train {iteration} of {settings.iterations}"
             statistics = reduce(add, run(partial(_accumulate, corpus, before), chunks, label=label))
-            likelihood = statistics.log_likelihood / max(statistics.num_frames, 1)
+            if statistics.num_frames == 0:
+                raise AlignmentError(
+                    f"{label}: no clip has a path within a beam of {settings.retry_beam:g}; check that the texts match "
+                    "the audio, or raise align.retry_beam in params.yaml"
+                )
+            likelihood = statistics.log_likelihood / statistics.num_frames
             logger.info("%s: log-likelihood per frame %.3f", label, likelihood)
             save(_next_model(statistics, _mixtures(corpus, before), corpus, iteration), path)
         before = path

@@ -186,12 +186,21 @@ def read_inventory(
         mel: definition of the corpus' mel shards.
         speakers: names to keep; None = all.
         styles: names to keep; None = all.
+
+    Raises:
+        ConfigError: a name is not in the corpus.
+        DataError: all clips of a speaker are held out.
     """
     known_speakers, known_styles = _read_names(index, "speakers"), _read_names(index, "styles")
     _require_known(speakers, known_speakers, "speaker")
     _require_known(styles, known_styles, "style")
     kept = tuple(name for name in known_speakers if speakers is None or name in speakers)
     moments = dict(_read_json(index / "statistics.json"))
+    if unheard := [name for name in kept if name not in moments["pitch_mean"]]:
+        raise DataError(
+            f"{index}: no training clip is of {', '.join(unheard[:_SHOWN])}; add recordings, lower split.validation "
+            "and split.test, or name the other speakers in the run's `speakers`"
+        )
     for key in ("pitch_mean", "pitch_std"):
         moments[key] = {name: moments[key][name] for name in kept}
     return Inventory(

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
@@ -54,11 +54,14 @@ def save_state(directory: Path, step: int, state: Mapping[str, Any]) -> None:
     """
     path = directory / f"state-{step:08d}.pt"
     temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        torch.save(dict(state), file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            _write(file, state)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     _sync_directory(directory)
     for old in _states(directory)[:-_KEPT]:
         old.unlink()
@@ -81,6 +84,13 @@ def load_state(directory: Path) -> dict[str, Any] | None:
     if paths:
         raise CheckpointError(f"{directory}: every saved state is damaged; delete the folder to train from the start")
     return None
+
+
+def _write(file: BinaryIO, state: Mapping[str, Any]) -> None:
+    try:
+        torch.save(dict(state), file)
+    except RuntimeError as error:  # what became of torch's archive when the disk is full; the cause is behind it
+        raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
 def _fault(path: Path) -> str | None:
