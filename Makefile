@@ -14,13 +14,13 @@ demo: $(INSTALLED)
 	@echo "samples: data/audio/demo/"
 
 test: $(INSTALLED)
-	. $(BIN)/activate && pytest
+	. $(BIN)/activate && pytest -n auto --dist loadfile
 
 check: $(INSTALLED)
 	. $(BIN)/activate && ruff format --check . && ruff check . && mypy && lint-imports
 
 bench: $(INSTALLED)
-	. $(BIN)/activate && for script in benchmarks/*.py; do python $$script; done
+	. $(BIN)/activate && for script in benchmarks/*.py; do python $$script || exit 1; done
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
