@@ -9,22 +9,28 @@ from tts.data.tables import DROPPED, read_table
 
 pytestmark = pytest.mark.slow
 
-STACK = "layers: 1, filter: 32"
 SHORT = {
-    "{run}_acoustic.steps": 4,
-    "{run}_acoustic.schedule.warmup_steps": 2,
-    "{run}_acoustic.batch.size": 2,
-    "{run}_acoustic.precision": "fp32",
-    "{run}_acoustic.model": f"{{hidden: 32, encoder: {{{STACK}}}, decoder: {{{STACK}}}, postnet: {{channels: 16}}}}",
-    "{run}_vocoder.steps": 4,
-    "{run}_vocoder.batch.size": 2,
-    "{run}_vocoder.precision": "fp32",
-    "{run}_vocoder.model": "{channels: 16, discriminator: {periods: [2], period_channels: [4, 4, 4, 4, 4], scales: 0}}",
+    "_acoustic.steps": 4,
+    "_acoustic.schedule.warmup_steps": 2,
+    "_acoustic.batch.size": 2,
+    "_acoustic.precision": "fp32",
+    "_acoustic.model.hidden": 32,
+    "_acoustic.model.encoder.layers": 1,
+    "_acoustic.model.decoder.layers": 1,
+    "_vocoder.steps": 4,
+    "_vocoder.batch.size": 2,
+    "_vocoder.precision": "fp32",
+}
+SMALL = {
+    "_vocoder.model.channels": 16,
+    "_vocoder.model.discriminator": "{periods: [2], period_channels: [4, 4, 4, 4, 4], scales: 0}",
 }
 
 
 def overrides(run, **more):
-    sets = {f"runs.{key.format(run=run)}": value for key, value in SHORT.items()} | more
+    """Settings for `dvc exp run`; a plus marks those that params.yaml does not have."""
+    sets = {f"runs.{run}{key}": value for key, value in SHORT.items()} | more
+    sets |= {f"+runs.{run}{key}": value for key, value in SMALL.items()}
     return " ".join(f"-S '{key}={value}'" for key, value in sets.items())
 
 
