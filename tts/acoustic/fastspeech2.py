@@ -83,7 +83,8 @@ class Config:
         variance: durations, pitch and energy.
         decoder: of frames.
         postnet: Tacotron 2's, None = off.
-        harmonics: whether the decoder adds those of the pitch to the mel; of little use where the level is "phone".
+        harmonics: whether the decoder adds those of the pitch to the mel; meant for the level "frame", whose pitch
+            moves within a phone.
     """
 
     hidden: int = Field(default=256, gt=0)
