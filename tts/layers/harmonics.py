@@ -16,6 +16,8 @@ from torch import Tensor, nn
 
 from tts.audio.spectrogram import MelDefinition, mel_basis
 
+Floats = npt.NDArray[np.float64]
+
 _LOWEST_HZ, _HIGHEST_HZ = 50.0, 800.0
 _NUM_PITCHES = 256  # 1.1 % apart; between them the mel is interpolated
 _VALLEY = 1e-3  # power between the harmonics of a real voice: breath, and pitch that moves within a window
@@ -31,7 +33,8 @@ class HarmonicMel(nn.Module):
         super().__init__()
         pitches = np.geomspace(_LOWEST_HZ, _HIGHEST_HZ, _NUM_PITCHES)
         basis = mel_basis(definition).double().numpy()
-        mels = np.stack([np.log(basis @ _buzz(pitch, definition) + definition.floor) for pitch in pitches])
+        lobe = _main_lobe(definition)
+        mels = np.stack([np.log(basis @ _buzz(pitch, lobe, definition) + definition.floor) for pitch in pitches])
         self.register_buffer("table", torch.from_numpy(mels - mels.mean(0)).float(), persistent=False)
 
     def forward(self, pitch: Tensor) -> Tensor:
@@ -44,12 +47,19 @@ class HarmonicMel(nn.Module):
         return mels * (pitch > 0).unsqueeze(-1)
 
 
-def _buzz(pitch: float, definition: MelDefinition) -> npt.NDArray[np.float64]:
+def _main_lobe(definition: MelDefinition) -> Floats:
+    """Magnitude of the window's transform, `_FINENESS` points per bin, 1 at its peak."""
+    window = np.hanning(definition.win_length + 1)[:-1]
+    lobe = np.abs(np.fft.rfft(window, _FINENESS * definition.n_fft))
+    normed: Floats = lobe / lobe[0]
+    return normed
+
+
+def _buzz(pitch: float, lobe: Floats, definition: MelDefinition) -> Floats:
     """Magnitudes [bins] of equally strong harmonics of a pitch in Hz, 1 at the peak of a lone one."""
     bin_hz = definition.sample_rate / definition.n_fft
     harmonics = np.arange(1, int(definition.sample_rate / 2 / pitch) + 1) * pitch
     distance = np.abs(np.arange(definition.n_fft // 2 + 1)[:, None] * bin_hz - harmonics)
-    window = np.abs(np.fft.rfft(np.hanning(definition.win_length + 1)[:-1], _FINENESS * definition.n_fft))
-    lobe = np.interp(distance, np.arange(len(window)) * bin_hz / _FINENESS, window / window[0])
-    magnitudes: npt.NDArray[np.float64] = np.sqrt(np.square(lobe).sum(1) + _VALLEY)
+    strengths = np.interp(distance, np.arange(len(lobe)) * bin_hz / _FINENESS, lobe)
+    magnitudes: Floats = np.sqrt(np.square(strengths).sum(1) + _VALLEY)
     return magnitudes
