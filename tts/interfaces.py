@@ -172,8 +172,16 @@ class AcousticModel(Protocol):
 class Vocoder(Protocol):
     """Mel to waveform; an nn.Module too."""
 
-    def __call__(self, mel: Tensor) -> Tensor:
-        """Give [batch, samples] in [-1, 1] for a log-mel [batch, mels, frames]; samples == frames * hop_length."""
+    def __call__(self, mel: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Speak a mel.
+
+        Args:
+            mel: log-mel [batch, mels, frames]; any value beyond an item's length.
+            lengths: [batch] frames of each item; None = all frames count.
+
+        Returns:
+            [batch, frames * hop_length] in [-1, 1], zero beyond an item's length.
+        """
         ...
 
 

@@ -108,15 +108,7 @@ class HifiGan(nn.Module):
         self.conv_post = normed_conv(width, 1, 7)
 
     def forward(self, mel: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Waveform.
-
-        Args:
-            mel: log-mel [batch, mels, frames]; any value beyond an item's length.
-            lengths: [batch] frames of each item; None = all frames count.
-
-        Returns:
-            [batch, frames * hop_length] in [-1, 1], zero beyond an item's length.
-        """
+        """Speak, as `Vocoder` says."""
         frames = frame_mask(lengths, mel.shape[2])
         mask = None if frames is None else frames.unsqueeze(1)
         hidden = self.conv_pre(zero_padding(mel, mask))

@@ -62,14 +62,7 @@ class NeuralGriffinLim(nn.Module):
         nn.init.zeros_(self.head.weight)
 
     def forward(self, mel: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Waveform.
-
-        Args:
-            mel: log-mel [batch, mels, frames]; any value beyond an item's length.
-            lengths: [batch] frames of each item; None = all frames count.
-
-        Returns:
-            [batch, frames * hop_length] in [-1, 1], zero beyond an item's length.
+        """Speak, as `Vocoder` says.
 
         Raises:
             AudioError: an item is so short that its edges cannot be reflected.

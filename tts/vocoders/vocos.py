@@ -60,15 +60,7 @@ class Vocos(nn.Module):
         self.apply(initialize)
 
     def forward(self, mel: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Waveform.
-
-        Args:
-            mel: log-mel [batch, mels, frames]; any value beyond an item's length.
-            lengths: [batch] frames of each item; None = all frames count.
-
-        Returns:
-            [batch, frames * hop_length] in [-1, 1], zero beyond an item's length.
-        """
+        """Speak, as `Vocoder` says."""
         log_magnitude, phase = self.head(self.backbone(mel, lengths)).float().chunk(2, dim=2)
         spectrum = torch.polar(log_magnitude.exp().clamp(max=_MAX_MAGNITUDE), phase)
         waveform: Tensor = self.istft(spectrum, frame_mask(lengths, mel.shape[2]))
