@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tts.audio.samples import to_float
 from tts.data.shards import ShardReader
 from tts.data.tables import MANIFEST, PHONES, read_columns, read_table
-
-_INT16_FULL_SCALE = 32768
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,7 @@ class Clip:
     def waveform(self) -> npt.NDArray[np.float32]:
         """Samples in [-1, 1]."""
         samples = _reader(self.directory).read(self.shard, self.offset, self.num_samples)
-        waveform: npt.NDArray[np.float32] = samples.astype(np.float32) / np.float32(_INT16_FULL_SCALE)
-        return waveform
+        return to_float(samples)
 
 
 @dataclass(frozen=True)

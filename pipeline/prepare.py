@@ -14,7 +14,8 @@ from pipeline.fingerprint import file_key
 from pipeline.incremental import Fields, Rejected, Results
 from pipeline.ledger import Loss, loss
 from pipeline.parallel import parallel_map
-from tts.audio.files import read_audio, to_int16
+from tts.audio.files import read_audio
+from tts.audio.samples import to_int16
 from tts.corpora import CorpusConfig, read
 from tts.corpora.limits import ClipLimits
 from tts.corpora.recordings import Dropped, Recording

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from tts.audio.files import read_audio, to_float, to_int16, write_wav
+from tts.audio.files import read_audio, write_wav
+from tts.audio.samples import to_float, to_int16
 from tts.errors import AudioError
 
 RATE = 22050

@@ -23,7 +23,8 @@ from pipeline.runtime import Runtime
 from pipeline.speaking import VoiceFolders, draw_utterances, speak_utterances
 from pipeline.stage import Stage
 from pipeline.yaml import read_yaml
-from tts.audio.files import read_audio, to_float, to_int16
+from tts.audio.files import read_audio
+from tts.audio.samples import to_float, to_int16
 from tts.config import build
 from tts.errors import DataError
 from tts.metrics.settings import EvaluateSettings

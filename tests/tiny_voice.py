@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from tts.acoustic import fastspeech2
-from tts.audio.files import to_int16
 from tts.audio.prosody import PitchSettings, f0
+from tts.audio.samples import to_float, to_int16
 from tts.audio.spectrogram import MelDefinition, frame_energy, magnitude, mel_from_magnitude
 from tts.config import build, to_plain
 from tts.data.shards import layout, write_shards
@@ -65,8 +65,7 @@ def write_corpus(paths, name):
     """Fill data/corpus/<name> and data/features/<name> with one clip for each text, half of them test clips."""
     texts = {f"{SPEAKERS[i % 2]}-{i:03d}": text for i, text in enumerate(TEXTS)}
     waveforms = {
-        each: to_int16(tone(1.15 + 0.1 * i, hz=110 + 30 * i, seed=i)) / np.float32(32768)
-        for i, each in enumerate(texts)
+        each: to_float(to_int16(tone(1.15 + 0.1 * i, hz=110 + 30 * i, seed=i))) for i, each in enumerate(texts)
     }
     for folder in (paths.corpus(name), paths.mel(name), paths.prosody(name), paths.index(name)):
         folder.mkdir(parents=True)

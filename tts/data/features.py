@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
+from tts.audio.samples import to_float
 from tts.audio.spectrogram import MelDefinition, num_frames
 from tts.config import build
 from tts.data.shards import ShardReader
@@ -26,7 +27,6 @@ from tts.interfaces import Inventory, Statistics
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
 
-_INT16_SCALE = np.float32(1 / 32768)
 _SHOWN = 5
 
 
@@ -122,9 +122,7 @@ class CorpusFeatures:
         """
         row = self.utterances[utterance_id]
         length = row.num_samples - start if length is None else length
-        samples = self._audio.read(row.shard, row.audio_offset + start, length)
-        waveform: Floats = samples.astype(np.float32) * _INT16_SCALE
-        return waveform
+        return to_float(self._audio.read(row.shard, row.audio_offset + start, length))
 
     def mel(self, utterance_id: str, start: int = 0, length: int | None = None) -> Floats:
         """Log-mel [frames, mels], or a part of it, as a read-only view.
