@@ -30,28 +30,36 @@ def tracked(name: str, config: Mapping[str, Any], *, key: str, mode: Mode, direc
     if mode == "disabled":
         yield _nothing
         return
-    from wandb.errors import Error
-
+    failures = _failures()
     runs: list[Any] = []
 
     def log(row: Mapping[str, float]) -> None:
         try:
             for run in runs:
                 run.log(dict(row), step=int(row["step"]))
-        except (Error, OSError) as error:
+        except failures as error:
             _give_up(error)
             runs.clear()
 
     try:
         runs.append(_start(name, config, key=key, mode=mode, directory=directory.resolve()))
-    except (Error, OSError) as error:
+    except failures as error:
         _give_up(error)
     try:
         yield log
     finally:
-        with suppress(Error, OSError):  # said before, or too late to matter
+        with suppress(*failures):  # said before, or too late to matter
             for run in runs:
                 run.finish()
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What wandb raises; what its service process answers with is of another family than its own errors."""
+    from wandb.errors import Error
+    from wandb.sdk.mailbox import HandleAbandonedError, MailboxClosedError
+    from wandb.sdk.mailbox.mailbox_handle import ServerResponseError
+
+    return (Error, OSError, HandleAbandonedError, MailboxClosedError, ServerResponseError)
 
 
 def _start(name: str, config: Mapping[str, Any], *, key: str, mode: Mode, directory: Path) -> Any:  # noqa: ANN401
