@@ -25,6 +25,7 @@ from stages import (
     mel,
     prepare,
     preset,
+    pronounce,
     prosody,
     report,
     say,
@@ -85,6 +86,7 @@ _STAGES: dict[str, Callable[..., None]] = {
 }
 _OTHERS: dict[str, Callable[..., None]] = {
     "say": say.run,
+    "pronounce": pronounce.run,
     "doctor": doctor.run,
     "why": why.run,
     "systems": systems.run,

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from tts.errors import TextError, TtsError
 from tts.phones import SILENCE
-from tts.text.english import guess, pronounce_word, without_stress
+from tts.text import espeak
+from tts.text.arpabet import without_stress
+from tts.text.english import guess, pronounce_word
 from tts.text.espeak import Manner, speak, spoken_phones
-from tts.text.frontend import PAUSE, TextSettings, Word, build_frontend, speakable
+from tts.text.frontend import PAUSE, TextSettings, Word, build_frontend, pronounce_each, speakable
 from tts.text.normalize import normalize_english, normalize_other
+from tts.text.raw_phones import RAW_PHONES
 
 ENGLISH = build_frontend(TextSettings(frontend="english"))
 IPA = build_frontend(TextSettings(frontend="ipa"))
@@ -23,6 +26,24 @@ AWKWARD = st.sampled_from(
     [
         *("Mr.", "Dr", "St.", "No.", "$", "3.50", "1998", "12:30", "p.m.", "1/2", "km", "-", "—", "'", "’", "...", "?"),
         *("!", ",", "e.g.", "Jan.", "May", "3rd", "£5", " ", "a", "The", "é", "\u0301", "😀", "½", "٣", "…", "%", "°C"),
+        *(
+            "{HH AH0}",
+            "{",
+            "]]",
+            "[[ə]]",
+            "Henry",
+            "VIII",
+            "@",
+            "#",
+            "^",
+            "x",
+            "etc.",
+            "example.com",
+            "MP3",
+            "&",
+            "/",
+            ":",
+        ),
         *("(", "5-10", "555-1234", "007", "U.S.", "\t", "\u200b", "ﬁ", "ᄀ", "ᅡ", "'s", "1,234", "million", "ß", "²"),
     ]
 )
@@ -31,41 +52,6 @@ ANY_TEXT = st.one_of(
     st.lists(AWKWARD, max_size=10).map("".join),
     st.lists(AWKWARD, max_size=10).map(" ".join),
 )
-
-
-@pytest.mark.parametrize(
-    ("written", "spoken"),
-    [
-        ("In 1984, Dr. Smith met Mrs. Jones.", "In nineteen eighty four, Doctor Smith met Missus Jones."),
-        ("$3.50 and £1.01", "three dollars and fifty cents and one pound and one penny"),
-        ("$2.5 million", "two point five million dollars"),
-        ("It's $1, not $0.99!", "It's one dollar, not ninety nine cents!"),
-        ("March 3, 1998", "March third, nineteen ninety eight"),
-        ("the 3rd of June 2004", "the third of June two thousand and four"),
-        ("2023-10-05 or 10/31/2020", "October fifth, twenty twenty three or October thirty first, twenty twenty"),
-        ("at 3:05 p.m., or 12:30", "at three oh five p.m. or twelve thirty"),
-        ("7 a.m. sharp at 10:00", "seven a.m. sharp at ten o'clock"),
-        ("the 1980s and '90s", "the nineteen eighties and nineties"),
-        ("1985–1990, pages 5-10", "nineteen eighty five to nineteen ninety, pages five to ten"),
-        ("the 21st and 102nd", "the twenty first and one hundred and second"),
-        ("1,234,567", "one million two hundred and thirty four thousand five hundred and sixty seven"),
-        ("pi is 3.14", "pi is three point one four"),
-        ("-5°C, 50%, 5 km, 1 kg", "minus five degrees Celsius, fifty percent, five kilometers, one kilogram"),
-        ("2 1/2 and 3/4", "two and a half and three quarters"),
-        ("agent 007", "agent zero zero seven"),
-        ("Call 555-1234.", "Call five five five, one two three four."),
-        ("St. Louis, Main St.", "Saint Louis, Main Street."),
-        ("No. 5 & #7", "number five and number seven"),
-        ("fruit, e.g. figs", "fruit, for example figs"),
-        ("“Quoted” — she’s (really) here…", "Quoted, she's, really, here."),
-        ("Hello!!! What?! ok", "Hello! What? ok"),
-        ("m² 😀 ﬁne", "m squared fine"),
-        ("example.com", "example dot com"),
-        ("the dogs' well-known 'trick'", "the dogs well-known trick"),
-    ],
-)
-def test_english_is_spelled_out(written, spoken):
-    assert normalize_english(written) == spoken
 
 
 @settings(max_examples=300, deadline=None)
@@ -86,15 +72,113 @@ def test_normal_english_has_letters_and_a_few_marks_only(text):
         normal = normalize_english(text)
     except TextError:
         return
-    assert all(char.isalpha() or char in "',.;:!?- " for char in normal)
+    assert all(char.isalpha() or char in "',.;:!?- " for char in RAW_PHONES.sub("", normal))
     assert any(char.isalpha() for char in normal)
 
 
-@pytest.mark.parametrize("text", ["", "   ", "!!!", "…", "😀", "--", "\x00\u200b"])
+@pytest.mark.parametrize("language", ["en", "ko"])
+@settings(max_examples=200, deadline=None)
+@given(before=ANY_TEXT, after=ANY_TEXT)
+def test_raw_phones_stay_as_they_are(language, before, after):
+    normal = IPA.normalize(f"{before} {{HH  AH0}} {after} [[ə]]", language)
+    assert "{HH  AH0}" in normal
+    assert normal.endswith("[[ə]]")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   ", "!!!", "…", "😀", "👍🏽", "🇺🇸", "--", "''", "{}", "[[ ]]", "\x00\u200b", "\ud83d"]
+)
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_a_text_with_nothing_to_say_is_refused(text, language):
     with pytest.raises(TextError, match="nothing to say"):
         IPA.normalize(text, language)
+
+
+@pytest.mark.parametrize(
+    ("written", "language", "spoken"),
+    [
+        ("Well done 👍🏽 ❤️!", "en", "Well done!"),
+        ("좋아요 😀", "ko", "좋아요"),
+        ("tab\tand\x07bell\r\n", "en", "tab and bell"),
+        ("half a \ud83d pair", "en", "half a pair"),
+        ("zero\u200bwidth", "ko", "zerowidth"),
+        ("a { brace, another }}", "en", "a { brace, another }"),
+        ("a { brace, another", "en", "a, brace, another"),
+    ],
+)
+def test_what_cannot_be_said_is_left_out(written, language, spoken):
+    assert IPA.normalize(written, language) == spoken
+
+
+AWKWARD_UNITS = [
+    *(
+        "1",
+        ".",
+        ",",
+        "'",
+        "-",
+        "(",
+        "{",
+        "[[",
+        "{a",
+        "a.",
+        "A. ",
+        "a@",
+        "#",
+        "$",
+        "1,",
+        "1.",
+        "1/",
+        "1:",
+        "1-",
+        "-1",
+        "1 ",
+    ),
+    *(
+        "a1",
+        "a-",
+        "/",
+        "http://",
+        "www.",
+        "^1",
+        "1½",
+        "— ",
+        "I",
+        "X",
+        "Henry II ",
+        "555-1234 ",
+        "1 Jan ",
+        " ",
+        "é",
+        "\ud800",
+    ),
+]
+
+
+@pytest.mark.parametrize("unit", AWKWARD_UNITS)
+def test_five_thousand_of_anything_are_done_at_once(unit):
+    """A pattern that tries every split of its text would not end."""
+    try:
+        normal = normalize_english((unit * 5000)[:5000] + " end")
+    except TextError:
+        return
+    assert normal.endswith("end")
+
+
+@pytest.mark.parametrize("frontend", ["english", "ipa"])
+def test_a_sentence_of_two_thousand_words_is_said(frontend):
+    chosen = build_frontend(TextSettings(frontend=frontend))
+    text = "At 5 p.m. on March 3, 1998, Dr. Smith paid $3.50 for 2 kg of figs, " * 134
+    (words,) = chosen.pronounce([chosen.normalize(text, "en")], "en")
+    assert sum(word.text == "figs" for word in words) == 134
+
+
+def test_a_bad_text_of_a_batch_fails_alone():
+    found = pronounce_each(ENGLISH, ["one", "{HH QQ}", "two", "{XX}"], "en")
+    assert [type(each) for each in found] == [tuple, TextError, tuple, TextError]
+    assert found[2] == ENGLISH.pronounce(["two"], "en")[0]
+    assert "'QQ'" in str(found[1])
+    assert pronounce_each(ENGLISH, [], "en") == []
 
 
 def test_equal_arguments_give_equal_samples_whatever_was_said_before():
@@ -180,6 +264,14 @@ def test_threads_do_not_disturb_each_other():
         ("well-known", "W EH L N OW N"),
         ("blorps", "B L AO R P S"),
         ("the blorp's glax's", "DH AH B L AO R P S G L AE K S IH Z"),
+        ("CDs", "S IY D IY Z"),
+        ("BBCs", "B IY B IY S IY Z"),
+        ("in the U.S., we", "IH N DH AH Y UW EH S W IY"),
+        ("the US and us", "DH AH Y UW EH S AH N D AH S"),
+        ("STOP US", "S T AA P AH S"),
+        ("a résumé", "AH R EH Z AH M EY"),
+        ("vitamin A helps", "V AY T AH M AH N EY HH EH L P S"),
+        ("Once Upon A Time", "W AH N S AH P AA N AH T AY M"),
     ],
 )
 def test_english_words_are_arpabet(text, phones):
@@ -211,6 +303,22 @@ def test_guesses_agree_with_the_dictionary():
         for word, entries in zip(words, known, strict=True)
     )
     assert errors / sum(len(entries[0]) for entries in known) < 0.15
+
+
+def test_the_guesses_of_a_batch_load_espeak_once(monkeypatch):
+    calls = []
+    speak_all = espeak.spoken_phones
+    monkeypatch.setattr(
+        espeak, "spoken_phones", lambda texts, manner: calls.append(list(texts)) or speak_all(texts, manner)
+    )
+    ENGLISH.pronounce(["the wuggish zorbs", "a frumious wuggish thing"], "en")
+    assert calls == [["frumious", "wuggish", "zorbs"]]
+
+
+def test_a_word_that_espeak_cannot_say_fails_in_its_own_text_only():
+    found = pronounce_each(ENGLISH, ["blorpish", "an ꟷ here", "glaxish"], "en")
+    assert [type(each) for each in found] == [tuple, TextError, tuple]
+    assert "'ꟷ'" in str(found[1])
 
 
 def test_the_dictionary_goes_before_the_guess():
