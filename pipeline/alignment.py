@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.clips import Clip, read_clips
+from pipeline.fingerprint import content_key
+from pipeline.intervals import read_intervals
+from pipeline.kept_alignments import KeptAlignments
 from pipeline.ledger import loss, write_ledger
-from pipeline.parallel import parallel_map
-from tts.alignment.intervals import Interval, intervals, transcript
-from tts.alignment.kaldi import Aligned, Failed, ParallelMap, Utterance, align
-from tts.alignment.quality import alignment_metrics, require_few_unaligned, unfit
+from pipeline.parallel import worker_pool
+from tts.alignment.backends import build_aligner
+from tts.alignment.intervals import Interval, intervals
+from tts.alignment.quality import ClipQuality, alignment_metrics, clip_qualities, require_few_unaligned, unfit
 from tts.alignment.settings import AlignSettings
-from tts.data.tables import MANIFEST, PHONES, read_table, write_table
+from tts.alignment.utterances import Aligned, Failed, Identity, ParallelMap, Utterance
+from tts.data.tables import MANIFEST, PHONES, QUALITY, read_table, write_table
 from tts.errors import TextError
-from tts.text.frontend import Frontend, TextSettings, Word, build_frontend
+from tts.text.frontend import Frontend, TextSettings, Word, build_frontend, pronounce_each
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+_TEXTS_AT_ONCE = 100  # espeak-ng is loaded once for them
 
 
 @dataclass(frozen=True)
@@ -37,31 +44,50 @@ class Spoken:
 
 @dataclass(frozen=True)
 class Alignments:
-    """What became of a corpus: intervals of the clips that can be used, and a result for every clip."""
+    """What became of a corpus.
+
+    Attributes:
+        kept: intervals of the clips that can be used.
+        qualities: of the same clips.
+        failed: clips without a usable alignment.
+        num_computed: clips that had to be aligned now.
+        identity: of the aligner.
+    """
 
     kept: Mapping[str, list[Interval]]
-    results: Sequence[Aligned | Failed]
+    qualities: Sequence[ClipQuality]
+    failed: Sequence[Failed]
+    num_computed: int
+    identity: Identity
 
     @property
-    def failed(self) -> list[Failed]:
-        """Clips without a usable alignment."""
-        return [result for result in self.results if isinstance(result, Failed)]
+    def num_clips(self) -> int:
+        """With and without alignment."""
+        return len(self.kept) + len(self.failed)
 
 
-def mapper(workers: int) -> ParallelMap:
-    """A `ParallelMap` over worker processes."""
+@contextmanager
+def mapper(workers: int) -> Iterator[ParallelMap]:
+    """A `ParallelMap` over worker processes that stay, since aligning goes over the corpus many times."""
+    with worker_pool(workers, like=_pronounce) as pool:
 
-    def run(function: Callable[[Item], Result], items: Sequence[Item], *, label: str) -> Iterator[Result]:
-        return parallel_map(function, items, workers=workers, label=label, total=len(items))
+        def run(function: Callable[[Item], Result], items: Sequence[Item], *, label: str) -> Iterator[Result]:
+            return pool(function, items, label=label, total=len(items))
 
-    return run
+        yield run
 
 
 def read_spoken(corpus: Path, settings: TextSettings, *, run: ParallelMap) -> list[Spoken]:
     """Pronounce the texts of data/corpus/<corpus>."""
     clips = read_clips(corpus)
     rows = read_table(corpus / "manifest.parquet", MANIFEST)
-    words = run(partial(_pronounce, settings), [(r["normalized_text"], r["language"]) for r in rows], label="phones")
+    batches = [
+        (language, texts[start : start + _TEXTS_AT_ONCE])
+        for language, group in groupby(rows, key=lambda row: str(row["language"]))
+        for texts in ([str(row["normalized_text"]) for row in group],)
+        for start in range(0, len(texts), _TEXTS_AT_ONCE)
+    ]
+    words = chain.from_iterable(run(partial(_pronounce, settings), batches, label="phones"))
     return [
         Spoken(row["utterance_id"], row["speaker"], clips[row["utterance_id"]], *spoken)
         for row, spoken in zip(rows, words, strict=True)
@@ -69,38 +95,29 @@ def read_spoken(corpus: Path, settings: TextSettings, *, run: ParallelMap) -> li
 
 
 def align_corpus(spoken: Sequence[Spoken], settings: AlignSettings, work: Path, *, run: ParallelMap) -> Alignments:
-    """Align, and keep what is fit for use.
+    """Align the clips whose alignment is not kept in `work`, and tell what is fit for use.
 
     Raises:
         AlignmentError: more clips failed than the settings allow.
     """
-    words = {each.utterance_id: each.words for each in spoken}
-    results: list[Aligned | Failed] = [
-        Failed(each.utterance_id, "cannot be pronounced", each.fault) for each in spoken if each.fault
-    ]
-    utterances = [
-        Utterance(each.utterance_id, each.speaker, each.clip, transcript(each.words))
-        for each in spoken
-        if not each.fault
-    ]
-    for result in align(utterances, settings, work, run=run):
-        expected = [phone for word in words[result.utterance_id] for phone in word.phones]
-        results.append(unfit(result, expected) or result if isinstance(result, Aligned) else result)
-    results.sort(key=lambda result: result.utterance_id)
-    fold = settings.fold_silence_ms / 1000
-    kept = {
-        result.utterance_id: intervals(result.phones, result.boundaries, words[result.utterance_id], fold_seconds=fold)
-        for result in results
-        if isinstance(result, Aligned)
-    }
-    alignments = Alignments(kept, results)
+    utterances = [_utterance(each) for each in spoken if not each.fault]
+    aligner = build_aligner(settings)
+    identity = aligner.fit(utterances, work / "aligner", run=run)
+    kept = KeptAlignments(work / "clips")
+    keys = {each.utterance_id: content_key(identity.key, each.key) for each in utterances}
+    missing = [each for each in utterances if keys[each.utterance_id] not in kept]
+    kept.keep(aligner.align(missing, work / "aligner", run=run) if missing else (), keys)
+    results = [kept.read(keys[each.utterance_id], each.utterance_id) for each in utterances]
+    unspoken = [Failed(each.utterance_id, "cannot be pronounced", each.fault) for each in spoken if each.fault]
+    alignments = _judged([*results, *unspoken], settings.fold_silence_ms / 1000, len(missing), identity)
     require_few_unaligned(alignments.failed, num_clips=len(spoken), limit=settings.max_unaligned)
     return alignments
 
 
 def write_alignments(folder: Path, alignments: Alignments) -> None:
-    """Write phones.parquet and dropped.parquet."""
+    """Write phones.parquet, quality.parquet and dropped.parquet."""
     write_table(folder / "phones.parquet", _phone_rows(alignments.kept), PHONES)
+    write_table(folder / "quality.parquet", map(asdict, alignments.qualities), QUALITY)
     losses = [loss(each.utterance_id, "align", each.reason, each.detail) for each in alignments.failed]
     write_ledger(folder / "dropped.parquet", losses)
 
@@ -108,16 +125,34 @@ def write_alignments(folder: Path, alignments: Alignments) -> None:
 def measure(alignments: Alignments, corpus: Path) -> dict[str, Any]:
     """Metrics of an alignment; errors of boundaries where data/corpus/<corpus> has true_phones.parquet."""
     path = corpus / "true_phones.parquet"
-    truth = _read_intervals(path) if path.exists() else None
-    return alignment_metrics(alignments.kept, alignments.results, truth)
+    truth = read_intervals(path) if path.exists() else None
+    found = alignment_metrics(alignments.kept, alignments.qualities, num_clips=alignments.num_clips, truth=truth)
+    return {**found, "made_by": alignments.identity.facts}
 
 
-def _pronounce(settings: TextSettings, text: tuple[str, str]) -> tuple[tuple[Word, ...], str]:
-    """Words of a text in a language, or the fault."""
-    try:
-        return _frontend(settings).pronounce([text[0]], text[1])[0], ""
-    except TextError as error:
-        return (), str(error)
+def _utterance(spoken: Spoken) -> Utterance:
+    words = [[word.text, word.phones] for word in spoken.words]
+    key = content_key(spoken.clip.audio_sha256, spoken.clip.sample_rate, spoken.speaker, words)
+    return Utterance(spoken.utterance_id, spoken.speaker, spoken.clip, spoken.words, key)
+
+
+def _judged(
+    results: Iterable[Aligned | Failed], fold_seconds: float, num_computed: int, identity: Identity
+) -> Alignments:
+    checked = [unfit(each) or each if isinstance(each, Aligned) else each for each in results]
+    checked.sort(key=lambda each: each.utterance_id)
+    aligned = [each for each in checked if isinstance(each, Aligned)]
+    kept = {each.utterance_id: intervals(each, fold_seconds=fold_seconds) for each in aligned}
+    qualities = clip_qualities(kept, {each.utterance_id: each.log_likelihood for each in aligned})
+    failed = [each for each in checked if isinstance(each, Failed)]
+    return Alignments(kept, qualities, failed, num_computed, identity)
+
+
+def _pronounce(settings: TextSettings, batch: tuple[str, Sequence[str]]) -> list[tuple[tuple[Word, ...], str]]:
+    """Words of each text of a language, or the fault."""
+    language, texts = batch
+    spoken = pronounce_each(_frontend(settings), texts, language)
+    return [((), str(words)) if isinstance(words, TextError) else (words, "") for words in spoken]
 
 
 @lru_cache(maxsize=1)
@@ -136,11 +171,3 @@ def _phone_rows(kept: Mapping[str, Iterable[Interval]]) -> Iterator[dict[str, An
                 "end_seconds": interval.end,
                 "word": interval.word,
             }
-
-
-def _read_intervals(path: Path) -> dict[str, list[Interval]]:
-    rows = read_table(path, PHONES)
-    return {
-        name: [Interval(row["phone"], row["start_seconds"], row["end_seconds"], row["word"]) for row in group]
-        for name, group in groupby(rows, key=lambda row: str(row["utterance_id"]))
-    }

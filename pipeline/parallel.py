@@ -12,7 +12,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from contextlib import contextmanager
+from functools import partial
+from typing import Protocol, TypeVar
 
 from pipeline.progress import track
 from tts.errors import TtsError
@@ -38,22 +40,58 @@ def parallel_map(
     Raises:
         TtsError: a worker process died. Whatever `function` raises is raised here.
     """
-    results = map(function, items) if workers <= 1 or total <= 1 else _pooled(function, items, workers)
-    yield from track(results, label=label, total=total)
+    with worker_pool(workers if total > 1 else 1, like=function) as run:
+        yield from run(function, items, label=label, total=total)
 
 
-def _pooled(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
+class Run(Protocol):
+    """`parallel_map` by workers that are there."""
+
+    def __call__(
+        self, function: Callable[[Item], Result], items: Iterable[Item], *, label: str, total: int
+    ) -> Iterator[Result]:
+        """Yield one result per item, in order."""
+        ...
+
+
+@contextmanager
+def worker_pool(workers: int, *, like: Callable[..., object]) -> Iterator[Run]:
+    """Keep worker processes for several maps, which then need not import and load everything again.
+
+    Args:
+        workers: processes; 1 runs in this process.
+        like: a function of the module that they import first.
+    """
+    if workers <= 1:
+        yield _serial
+        return
     saved = {name: os.environ.get(name) for name in _THREAD_VARIABLES}
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))  # read by the libraries when a worker imports them
-    pool = ProcessPoolExecutor(workers, mp_context=_context(function), initializer=_start_worker)
+    pool = ProcessPoolExecutor(workers, mp_context=_context(like), initializer=_start_worker)
     try:
-        yield from _in_order(pool, function, iter(items), ahead=4 * workers)
+        yield partial(_pooled, pool, workers)
     except BrokenProcessPool as error:
         raise TtsError("a worker process died, perhaps for lack of memory; lower `workers` in runtime.yaml") from error
     finally:
         pool.shutdown(cancel_futures=True)
         for name, value in saved.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+def _serial(function: Callable[[Item], Result], items: Iterable[Item], *, label: str, total: int) -> Iterator[Result]:
+    yield from track(map(function, items), label=label, total=total)
+
+
+def _pooled(
+    pool: ProcessPoolExecutor,
+    workers: int,
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    label: str,
+    total: int,
+) -> Iterator[Result]:
+    yield from track(_in_order(pool, function, iter(items), ahead=4 * workers), label=label, total=total)
 
 
 def _in_order(

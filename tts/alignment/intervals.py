@@ -1,16 +1,13 @@
-"""Between the words of the front end and phones in time."""
+"""Phones in time, as the tables hold them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
-import numpy as np
-import numpy.typing as npt
-
-from tts.alignment.hmm import Transcript
+from tts.alignment.transcripts import transcript
+from tts.alignment.utterances import Aligned
 from tts.phones import SILENCE
-from tts.text.frontend import Word
 
 
 @dataclass(frozen=True)
@@ -23,43 +20,30 @@ class Interval:
     word: str
 
 
-def transcript(words: Sequence[Word]) -> Transcript:
-    """Phones of the words that have any; the others are pauses, as are both ends."""
-    spoken: list[tuple[str, ...]] = []
-    pauses = [True]
-    for word in words:
-        if word.phones:
-            spoken.append(word.phones)
-            pauses.append(False)
-        else:
-            pauses[-1] = True
-    pauses[-1] = True
-    return Transcript(tuple(spoken), tuple(pauses))
+def intervals(aligned: Aligned, *, fold_seconds: float) -> list[Interval]:
+    """Phones of a clip with their words, as a model learns them.
 
-
-def intervals(
-    phones: Sequence[str],
-    boundaries: npt.NDArray[np.float64],
-    words: Sequence[Word],
-    *,
-    fold_seconds: float,
-) -> list[Interval]:
-    """Name the word of each phone, and give short silences between words to the phone before them.
-
-    Args:
-        phones: as aligned, silences included.
-        boundaries: [phones + 1] seconds.
-        words: of the front end; their phones are those aligned.
-        fold_seconds: shorter silences are folded.
+    Every pause of the text, and both ends, are a silence, though one that nobody hears lasts 0 s: synthesis has a
+    silence at every pause too, and the model learns how long. A shorter silence than `fold_seconds` where the text
+    has no pause becomes part of the phone before it; a longer one stays.
     """
-    owners = iter([word.text for word in words for _ in word.phones])
-    result: list[Interval] = []
-    for index, phone in enumerate(phones):
-        start, end = float(boundaries[index]), float(boundaries[index + 1])
-        is_inner = 0 < index < len(phones) - 1
-        if phone == SILENCE and is_inner and end - start < fold_seconds:
-            before = result.pop()
-            result.append(Interval(before.phone, before.start, end, before.word))
+    spoken = [word for word in aligned.words if word.phones]
+    starts = set(accumulate((len(word.phones) for word in spoken), initial=0))
+    pauses = dict(zip(sorted(starts), transcript(aligned.words).pauses, strict=True))
+    owners = [word.text for word in spoken for _ in word.phones]
+    found: list[Interval] = []
+    said = 0
+    for phone, (start, end) in zip(aligned.phones, pairwise(map(float, aligned.boundaries)), strict=True):
+        is_pause = pauses.get(said, False)
+        if phone != SILENCE:
+            if is_pause and not (found and found[-1].phone == SILENCE):
+                found.append(Interval(SILENCE, start, start, ""))
+            found.append(Interval(phone, start, end, owners[said]))
+            said += 1
+        elif is_pause or end - start >= fold_seconds:
+            found.append(Interval(SILENCE, start, end, ""))
         else:
-            result.append(Interval(phone, start, end, "" if phone == SILENCE else next(owners)))
-    return result
+            found[-1] = replace(found[-1], end=end)
+    if found[-1].phone != SILENCE:
+        found.append(Interval(SILENCE, found[-1].end, found[-1].end, ""))
+    return found

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tts.errors import DataError
@@ -35,6 +36,16 @@ PHONES = pa.schema(
         ("start_seconds", pa.float64()),
         ("end_seconds", pa.float64()),
         ("word", pa.string()),
+    ]
+)
+QUALITY = pa.schema(
+    [
+        ("utterance_id", pa.string()),
+        ("log_likelihood_per_frame", pa.float64()),
+        ("outlier_phones", pa.int32()),
+        ("silence_share", pa.float64()),
+        ("seconds", pa.float64()),
+        ("suspicion", pa.string()),
     ]
 )
 MEL = pa.schema(
@@ -92,27 +103,34 @@ def write_table(
     temporary.replace(path)
 
 
-def read_table(path: Path, schema: pa.Schema | None = None) -> list[dict[str, Any]]:
-    """Read all rows.
+def read_table(
+    path: Path, schema: pa.Schema | None = None, *, only: Collection[str] | None = None
+) -> list[dict[str, Any]]:
+    """Read all rows, or those of some utterances.
+
+    Args:
+        path: the file.
+        schema: columns that must be there.
+        only: utterance ids; of a long table much lighter than all rows.
 
     Raises:
         DataError: the file is missing, unreadable, or lacks a column of `schema`.
     """
-    rows: list[dict[str, Any]] = _read(path, schema).to_pylist()
+    rows: list[dict[str, Any]] = _read(path, schema, only).to_pylist()
     return rows
 
 
-def read_columns(path: Path, schema: pa.Schema) -> dict[str, list[Any]]:
-    """Read all columns as lists: for long tables much lighter than rows.
+def read_columns(path: Path, schema: pa.Schema, *, only: Collection[str] | None = None) -> dict[str, list[Any]]:
+    """Read all columns as lists, as `read_table` reads rows: for long tables much lighter.
 
     Raises:
         DataError: the file is missing, unreadable, or lacks a column of `schema`.
     """
-    columns: dict[str, list[Any]] = _read(path, schema).to_pydict()
+    columns: dict[str, list[Any]] = _read(path, schema, only).to_pydict()
     return columns
 
 
-def _read(path: Path, schema: pa.Schema | None) -> pa.Table:
+def _read(path: Path, schema: pa.Schema | None, only: Collection[str] | None) -> pa.Table:
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
@@ -122,7 +140,9 @@ def _read(path: Path, schema: pa.Schema | None) -> pa.Table:
     missing = [name for name in (schema.names if schema else []) if name not in table.column_names]
     if missing:
         raise DataError(f"{path}: lacks the column {missing[0]!r}; rebuild it with the stage that makes it")
-    return table
+    if only is None:
+        return table
+    return table.filter(pc.is_in(table["utterance_id"], pa.array(sorted(only), pa.string())))
 
 
 def read_metadata(path: Path) -> dict[str, str]:
