@@ -1,187 +1,92 @@
-"""Hidden Markov models of phones, in Kaldi: three states each, chained by the words of an utterance.
+"""Hidden Markov models of phones: three states each, chained by the words of an utterance.
 
-Transition probabilities stay as they are: training them moved no boundary in measurements.
+Transition probabilities are all alike, so they cancel: what decides is the sound, and the odds of silences.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
 
-import kaldi_hmm_gmm as khg
-import kaldifst
 import numpy as np
 import numpy.typing as npt
 
-from tts.alignment.gmm import IntArray, Mixtures
+from tts.alignment.transcripts import Transcript
 from tts.phones import SILENCE
 
-STATES_PER_PHONE = 3
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
 
-_SILENCE_ID = 1  # 0 is no symbol at all
-_ACOUSTIC_SCALE = 0.1  # Kaldi's, and the unit of beams
-_SELF_LOOP_SCALE = 0.1  # Kaldi's
+STATES_PER_PHONE = 3
+ACOUSTIC_SCALE = 0.1  # Kaldi's: frames that overlap are not independent
 # Odds of a silence between two words, where the text pauses, and at both ends.
 _SILENCE_BETWEEN_WORDS = 0.2
 _SILENCE_AT_PAUSE = 0.9
 
 
 @dataclass(frozen=True)
-class Transcript:
-    """What is said in a clip.
+class Chain:
+    """The states of an utterance, one after another; silences may be left out.
 
     Attributes:
-        words: phones of each word.
-        pauses: [words + 1] whether the text pauses before each word and at the end.
-    """
-
-    words: tuple[tuple[str, ...], ...]
-    pauses: tuple[bool, ...]
-
-    @property
-    def phones(self) -> tuple[str, ...]:
-        """Phones of all words."""
-        return tuple(phone for word in self.words for phone in word)
-
-    @property
-    def min_frames(self) -> int:
-        """Frames of the shortest clip it can be aligned to."""
-        return STATES_PER_PHONE * len(self.phones)
-
-
-@dataclass(frozen=True)
-class StatePath:
-    """The most likely way through an utterance's HMM.
-
-    Attributes:
-        states: [frames] state of each frame.
-        phones: phones passed, silences included.
-        starts: [phones] first frame of each.
-        log_likelihood: of all frames.
+        states: [positions] state at each position.
+        phones: phone of each run of STATES_PER_PHONE positions.
+        enter: [positions] log-probability of a step from the position before.
+        skip: [positions] likewise of a step over the silence before, or -inf where there is none.
     """
 
     states: IntArray
     phones: tuple[str, ...]
-    starts: IntArray
-    log_likelihood: float
+    enter: FloatArray
+    skip: FloatArray
 
 
-class PhoneHmms:
-    """The HMMs of an inventory; states are numbered over all of them."""
+class PhoneStates:
+    """Numbers for the states of an inventory of phones, silence first."""
 
     def __init__(self, phones: Iterable[str]) -> None:
-        self._names = ("", SILENCE, *sorted(set(phones) - {SILENCE}))
-        self._ids = {name: number for number, name in enumerate(self._names) if name}
-        topology = _topology(list(self._ids.values()))
-        self._tree = khg.monophone_context_dependency(list(self._ids.values()), topology.get_phone_to_num_pdf_classes())
-        self._model = khg.TransitionModel(self._tree, topology)
-        self._states = np.array(self._model.transition_id_to_pdf_array(), dtype=np.int64)
-        self._phone_started = np.array([self._started_by(each) for each in range(len(self._states))])
-        self._options = khg.TrainingGraphCompilerOptions(transition_scale=1.0, self_loop_scale=_SELF_LOOP_SCALE)
+        self.phones = (SILENCE, *sorted(set(phones) - {SILENCE}))
+        self._first = {phone: STATES_PER_PHONE * number for number, phone in enumerate(self.phones)}
 
-    @property
-    def num_states(self) -> int:
-        """States of all phones."""
-        return int(self._model.num_pdfs)
+    def __len__(self) -> int:
+        return STATES_PER_PHONE * len(self.phones)
 
     def even_path(self, transcript: Transcript, num_frames: int) -> IntArray:
         """States [frames] if all lasted equally long, with silence at both ends: where training starts."""
-        phones = [self._ids[phone] for phone in (SILENCE, *transcript.phones, SILENCE)]
-        states = [self._tree.compute([phone], state)[1] for phone in phones for state in range(STATES_PER_PHONE)]
-        return np.array(states, dtype=np.int64)[np.arange(num_frames) * len(states) // num_frames]
+        states = self._states((SILENCE, *transcript.phones, SILENCE))
+        return states[np.arange(num_frames) * len(states) // num_frames]
 
-    def best_path(
-        self,
-        transcript: Transcript,
-        frames: npt.NDArray[np.float32],
-        acoustic_model: khg.AmDiagGmm,
-        *,
-        beams: tuple[float, float],
-    ) -> StatePath | None:
-        """Align frames [frames, dims]; None when no path is found."""
-        scores = khg.DecodableAmDiagGmmScaled(acoustic_model, self._model, frames, _ACOUSTIC_SCALE)
-        _, _, _, log_likelihood, _, transitions, _ = khg.align_utterance_wrapper(
-            config=khg.AlignConfig(beam=beams[0], retry_beam=beams[1]),
-            utt="",
-            acoustic_scale=_ACOUSTIC_SCALE,
-            fst=self._graph(transcript),
-            decodable=scores,
-            num_done=0,
-            num_error=0,
-            num_retried=0,
-            tot_like=0.0,
-            frame_count=0,
-        )
-        if len(transitions) != len(frames):
-            return None
-        started = self._phone_started[transitions]
-        starts = np.flatnonzero(started)
-        phones = tuple(self._names[phone] for phone in started[starts])
-        return StatePath(self._states[transitions], phones, starts, log_likelihood)
+    def chain(self, transcript: Transcript) -> Chain:
+        """The chain of an utterance: an optional silence before every word and at the end."""
+        phones: list[str] = []
+        enter: list[float] = []
+        skip: list[float] = []
+        for index, pause in enumerate(transcript.pauses):
+            silence = _SILENCE_AT_PAUSE if pause else _SILENCE_BETWEEN_WORDS
+            word = transcript.words[index] if index < len(transcript.words) else ()
+            phones += [SILENCE, *word]
+            enter += [math.log(silence), *[0.0] * len(word)]
+            skip += [-math.inf, *[math.log(1 - silence), *[-math.inf] * len(word)][: len(word)]]
+        return Chain(self._states(phones), tuple(phones), _at_first_state(enter, 0.0), _at_first_state(skip, -math.inf))
 
-    def _started_by(self, transition: int) -> int:
-        """The phone that a transition begins, or 0. Kaldi puts self loops after the transition that leaves."""
-        if transition == 0 or self._model.is_self_loop(transition):
-            return 0
-        starts = self._model.transition_ids_is_start_of_phone(transition)
-        return int(self._model.transition_id_to_phone(transition)) if starts else 0
-
-    def _graph(self, transcript: Transcript) -> kaldifst.StdVectorFst:
-        """The utterance's own lexicon of one word, its whole transcript, expanded to HMM states."""
-        words = [[self._ids[phone] for phone in word] for word in transcript.words]
-        lexicon = kaldifst.compile(_lexicon(words, transcript.pauses), acceptor=False)
-        kaldifst.arcsort(lexicon, sort_type="olabel")
-        compiler = khg.TrainingGraphCompiler(self._model, self._tree, lexicon, [], self._options)
-        return compiler.compile_graph_from_text([1])
+    def _states(self, phones: Iterable[str]) -> IntArray:
+        first = np.array([self._first[phone] for phone in phones], dtype=np.int64)
+        return (first[:, None] + np.arange(STATES_PER_PHONE)).ravel()
 
 
-@lru_cache(maxsize=2)
-def phone_hmms(phones: tuple[str, ...]) -> PhoneHmms:
-    """The HMMs of an inventory, made once per process."""
-    return PhoneHmms(phones)
+def min_frames(transcript: Transcript) -> int:
+    """Frames of the shortest clip it can be aligned to."""
+    return STATES_PER_PHONE * len(transcript.phones)
 
 
-def acoustic_model(mixtures: Mixtures) -> khg.AmDiagGmm:
-    """The mixtures as Kaldi wants them."""
-    model = khg.AmDiagGmm()
-    bounds = mixtures.bounds()
-    for first, end in itertools.pairwise(bounds):
-        gmm = khg.DiagGmm(int(end - first), mixtures.means.shape[1])
-        gmm.set_weights(mixtures.weights[first:end].astype(np.float32))
-        gmm.set_invvars_and_means(
-            (1 / mixtures.variances[first:end]).astype(np.float32), mixtures.means[first:end].astype(np.float32)
-        )
-        gmm.compute_gconsts()
-        model.add_pdf(gmm)
-    return model
+def last_silence_left_out() -> float:
+    """Log-probability that an utterance ends without silence."""
+    return math.log(1 - _SILENCE_AT_PAUSE)
 
 
-def _topology(phones: Sequence[int]) -> khg.HmmTopology:
-    states = "\n".join(
-        f"<State> {state} <PdfClass> {state} <Transition> {state} 0.5 <Transition> {state + 1} 0.5 </State>"
-        for state in range(STATES_PER_PHONE)
-    )
-    topology = khg.HmmTopology()
-    topology.read(
-        f"<Topology>\n<TopologyEntry>\n<ForPhones>\n{' '.join(map(str, phones))}\n</ForPhones>\n"
-        f"{states}\n<State> {STATES_PER_PHONE} </State>\n</TopologyEntry>\n</Topology>\n"
-    )
-    return topology
-
-
-def _lexicon(words: Sequence[Sequence[int]], pauses: Sequence[bool]) -> str:
-    """An FST in text: phones in, word 1 out; around every word, silence may come or not."""
-    arcs = ["0 1 0 1 0"]
-    state = 1
-    for index, pause in enumerate(pauses):
-        silence = _SILENCE_AT_PAUSE if pause else _SILENCE_BETWEEN_WORDS
-        arcs.append(f"{state} {state + 1} {_SILENCE_ID} 0 {-math.log(silence)}")
-        arcs.append(f"{state} {state + 1} 0 0 {-math.log(1 - silence)}")
-        state += 1
-        for phone in words[index] if index < len(words) else ():
-            arcs.append(f"{state} {state + 1} {phone} 0 0")
-            state += 1
-    return "\n".join([*arcs, f"{state} 0"]) + "\n"
+def _at_first_state(values: list[float], otherwise: float) -> FloatArray:
+    """One value per phone to one per state."""
+    spread = np.full((len(values), STATES_PER_PHONE), otherwise, dtype=np.float32)
+    spread[:, 0] = values
+    return spread.ravel()
