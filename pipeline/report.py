@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from pipeline.params import Params
 from pipeline.paths import Paths
+from pipeline.report_alignment import alignment_section
 from pipeline.report_curves import chart, loss_terms, read_curve
 from pipeline.report_html import cell, charts, code, facts, heading, navigation, page, paragraph, section, table
 from pipeline.report_voice import voice_section
@@ -100,6 +101,7 @@ def _data(params: Params, paths: Paths) -> Iterator[str]:
         else:
             yield paragraph("No clip was dropped.")
         yield facts("How well phones were placed in time.", _flat(alignment))
+        yield alignment_section(paths.corpus(corpus), paths.alignments(corpus), params.audio)
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:

@@ -123,10 +123,26 @@ def listening(caption: str, note: str, *, flac: bytes, png: bytes, width_percent
     name = escape(caption, quote=True)
     return (
         f'<figure><figcaption>{name} <span class="soft">{escape(note)}</span></figcaption>'
-        f'<img alt="mel spectrogram, {name}" src="{_data("image/png", png)}" style="width:{width_percent:.1f}%">'
-        f'<audio controls preload="none" aria-label="{name}" src="{_data("audio/flac", flac)}"></audio></figure>'
+        f'<img alt="mel spectrogram, {name}" src="{data_uri("image/png", png)}" style="width:{width_percent:.1f}%">'
+        f'<audio controls preload="none" aria-label="{name}" src="{data_uri("audio/flac", flac)}"></audio></figure>'
     )
 
 
-def _data(kind: str, content: bytes) -> str:
+def wide_figure(caption: str, svg: str, *, audio: str) -> str:
+    """A figure that scrolls sideways, over a player.
+
+    Args:
+        caption: what is heard.
+        svg: the picture, with a width in pixels.
+        audio: sound, as `data_uri` makes it.
+    """
+    name = escape(caption, quote=True)
+    return (
+        f'<figure><div class="scroll wide" tabindex="0">{svg}</div>'
+        f'<audio controls preload="none" aria-label="{name}" src="{audio}"></audio></figure>'
+    )
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """Bytes within the page, of a type such as image/png."""
     return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,4 +1,4 @@
-"""Pictures and sounds of the report, as bytes: equal clips give equal bytes."""
+"""Pictures and sounds of the report: equal clips give equal bytes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tts.audio.spectrogram import MelDefinition, mel_spectrogram
 Floats = npt.NDArray[np.float32]
 
 _LEVELS = 48  # colours: more are not seen, and fewer compress better
+_MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
 def mel_of(waveform: Floats, definition: MelDefinition) -> Floats:
@@ -22,7 +23,7 @@ def mel_of(waveform: Floats, definition: MelDefinition) -> Floats:
 
 
 def mel_png(mel: Floats, *, low: float, high: float) -> bytes:
-    """PNG of a log-mel [mels, frames], low frequencies at the bottom.
+    """PNG of a log-mel [mels, frames], low frequencies at the bottom; its palette makes it a third as large.
 
     Args:
         mel: to be shown.
@@ -30,13 +31,32 @@ def mel_png(mel: Floats, *, low: float, high: float) -> bytes:
         high: value of the brightest.
     """
     import matplotlib as mpl
-    from matplotlib.image import imsave
+    from PIL import Image
 
+    scale = _LEVELS / max(high - low, 1e-6)
+    levels = np.clip((mel[::-1] - low) * scale, 0, _LEVELS - 1).astype(np.uint8)
+    picture = Image.fromarray(levels)
+    picture.putpalette(mpl.colormaps["magma"](np.linspace(0, 1, _LEVELS), bytes=True)[:, :3].tobytes())
     file = io.BytesIO()
-    colours = mpl.colormaps["magma"].resampled(_LEVELS)
-    metadata = {"Software": ""}  # or the bytes would depend on matplotlib's version
-    imsave(file, mel, vmin=low, vmax=high, cmap=colours, origin="lower", format="png", metadata=metadata)
+    picture.save(file, format="PNG", optimize=True)
     return file.getvalue()
+
+
+def envelope(waveform: Floats, columns: int) -> npt.NDArray[np.float32]:
+    """Lowest and highest sample [columns, 2] of equal parts of a clip [samples], silence where there are fewer."""
+    parts = np.array_split(waveform, columns)
+    return np.array([(part.min(), part.max()) if len(part) else (0, 0) for part in parts], np.float32)
+
+
+def small_sound(waveform: Floats, *, sample_rate: int) -> tuple[str, bytes]:
+    """Media type and bytes of a clip, for pages that hold many: MP3, or FLAC at sample rates that MP3 lacks."""
+    import soundfile
+
+    if sample_rate not in _MP3_RATES:
+        return "audio/flac", flac(waveform, sample_rate=sample_rate)
+    file = io.BytesIO()
+    soundfile.write(file, waveform, sample_rate, format="MP3", subtype="MPEG_LAYER_III")
+    return "audio/mpeg", file.getvalue()
 
 
 def flac(waveform: Floats, *, sample_rate: int) -> bytes:

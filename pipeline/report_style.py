@@ -57,6 +57,14 @@ svg .frame { stroke: var(--line); fill: none; }
 svg .train { stroke: var(--second); fill: none; stroke-width: 1.2; }
 svg .validation { stroke: var(--accent); fill: var(--accent); stroke-width: 2; }
 svg polyline.validation { fill: none; }
+.wide { margin: 0; border-radius: 5px; }
+.wide svg { max-width: none; }
+svg .wave { stroke: var(--second); fill: none; stroke-width: 2; }
+svg .pause { fill: var(--line); }
+svg .boundary { stroke: var(--accent); fill: none; }
+svg .boundary.bright { stroke: #ffffff; stroke-opacity: .6; }
+svg text.phone, svg text.word { text-anchor: middle; fill: var(--ink); }
+svg text.phone { font-size: 10px; }
 details { margin: .8rem 0; }
 summary { cursor: pointer; color: var(--accent); }
 pre {

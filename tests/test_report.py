@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tiny_voice import INVENTORY, MEL_DEFINITION, PITCH, Letters, write_corpus, write_models
+from tiny_voice import INVENTORY, MEL_DEFINITION, PITCH, Letters, write_alignments, write_corpus, write_models
 
 from pipeline.evaluation import Plan, evaluate
 from pipeline.output import write_json
@@ -66,6 +66,7 @@ def paths(params, tmp_path_factory):
     found = Paths(tmp_path_factory.mktemp("project"))
     ((name, voice),) = params.run.voices.items()
     write_corpus(found, voice.corpus)
+    write_alignments(found, voice.corpus)
     write_models(found.model(voice.acoustic), found.model(voice.vocoder))
     folders = VoiceFolders(found.model(voice.acoustic), found.model(voice.vocoder), "cpu")
     for folder in (found.audio(name), found.scores(name)):
@@ -153,7 +154,9 @@ def test_every_row_of_every_utterance_can_be_heard_seen_and_named(html, params, 
     outline = Outline(html)
     (name,) = params.run.voices
     num_clips = 4 * len(list(paths.audio(name).glob("*.wav")))
-    assert len(outline.all("audio")) == len(outline.all("img")) == num_clips
+    num_aligned = len(outline.all("image"))
+    assert (len(outline.all("img")), len(outline.all("audio"))) == (num_clips, num_clips + num_aligned)
+    assert num_aligned == 6
     assert all("controls" in each and each["aria-label"] for each in outline.all("audio"))
     assert all(each["alt"] for each in outline.all("img"))
     assert all(each["aria-label"] for each in outline.all("svg"))
