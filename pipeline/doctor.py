@@ -11,12 +11,13 @@ from pathlib import Path
 from pipeline.params import load_params
 from pipeline.paths import Paths
 from pipeline.runtime import load_runtime
+from tts.alignment.settings import AlignSettings
 from tts.errors import TtsError
 
 _LIBRARIES = {
     "torch": "training and synthesis",
     "pyworld": "pitch",
-    "kaldi_hmm_gmm": "alignment",
+    "numba": "alignment",
     "soundfile": "reading recordings",
     "espeakng_loader": "the demo corpus and IPA",
     "speechmos.dnsmos": "DNSMOS",
@@ -34,12 +35,13 @@ class Finding:
 
 
 def examine(root: Path) -> Iterator[Finding]:
-    """Look at params.yaml, runtime.yaml, libraries, espeak-ng, the device and the disk."""
+    """Look at params.yaml, runtime.yaml, libraries, espeak-ng, the Montreal Forced Aligner, the device and the disk."""
     yield _attempt("params.yaml", lambda: f"{len(load_params(root).runs)} runs defined")
     yield _attempt("runtime.yaml", lambda: f"{load_runtime(root).num_workers} workers")
     for module, purpose in _LIBRARIES.items():
         yield _library(module, purpose)
     yield _attempt("espeak-ng", _espeak)
+    yield _mfa(root)
     yield _attempt("device", _device)
     yield _disk(Paths(root))
 
@@ -64,6 +66,21 @@ def _espeak() -> str:
 
     frontend = build_frontend(TextSettings(frontend="ipa"))
     return "speaks " + " ".join(speakable(frontend.pronounce(["hello"], "en")[0]))
+
+
+def _mfa(root: Path) -> Finding:
+    """The aligner that need not be there, unless params.yaml asks for it."""
+    from tts.alignment.mfa_command import Mfa
+
+    try:
+        settings = load_params(root).align
+    except TtsError:  # has a line of its own
+        settings = AlignSettings()
+    program = Mfa(settings.mfa.command, settings.mfa.timeout_minutes)
+    found = _attempt("mfa", lambda: f"{program.version()} ({settings.mfa.command})")
+    if found.is_good or settings.backend == "mfa":
+        return found
+    return Finding("mfa", is_good=True, detail=f"not usable, needed for align.backend: mfa only; {found.detail}")
 
 
 def _device() -> str:
