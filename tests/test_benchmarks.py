@@ -1,0 +1,149 @@
+"""Benchmarks run, and their figures are what their names say; how large they are is not for tests to tell."""
+
+import importlib.util
+import json
+import os
+import sys
+
+import pytest
+import soundfile
+from conftest import ROOT
+from praatio import textgrid as praat
+
+from tts.alignment.utterances import serial_map
+from tts.corpora import demo_sentences
+from tts.data.tables import PHONES, read_table
+from tts.errors import AlignmentError
+from tts.phones import SILENCE
+
+HOURS = 0.005
+
+
+def load(name):
+    """A script of benchmarks/ as a module."""
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+alignment, text = load("alignment"), load("text")
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("speech") / "raw"
+    alignment.write_speech(folder, HOURS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def small(raw, tmp_path_factory):
+    """What the smallest of sizes costs."""
+    folder = tmp_path_factory.mktemp("small")
+    alignment.prepare_corpus(alignment.SPEECH, raw, alignment.IPA, folder / "corpus")
+    return alignment.cost_of_aligning(folder / "corpus", folder)
+
+
+class TestAlignment:
+    def test_speech_is_long_enough_and_its_true_phones_fill_each_clip(self, raw):
+        lines = [line.split("|") for line in (raw / "metadata.csv").read_text(encoding="utf-8").splitlines()]
+        assert {speaker for _, speaker, _ in lines} == set(alignment.VOICES)
+        rows = read_table(raw / "true_phones.parquet", PHONES)
+        lengths = {name: soundfile.info(raw / "wavs" / f"{name}.wav").duration for name, _, _ in lines}
+        for name, seconds in lengths.items():
+            phones = [row for row in rows if row["utterance_id"] == name]
+            assert phones[0]["phone"] == phones[-1]["phone"] == SILENCE
+            assert phones[0]["start_seconds"] == 0
+            assert phones[-1]["end_seconds"] == pytest.approx(seconds)
+        assert 0 <= sum(lengths.values()) - HOURS * 3600 < max(lengths.values())
+
+    def test_sentences_are_none_of_the_demos(self):
+        ours = alignment.SENTENCES
+        assert len(set(ours)) == len(ours)
+        assert set(ours).isdisjoint(demo_sentences.sentences("en", 300, seed=0))
+
+    def test_every_sentence_is_said_by_both_voices_before_manners_change(self):
+        spoken = alignment.spoken_in_turn()
+        first = [next(spoken) for _ in range(2 * len(alignment.SENTENCES))]
+        assert len({(speaker, said) for speaker, _, said in first}) == len(first)
+        assert len({manner for _, manner, _ in first}) == len(alignment.VOICES)
+        assert next(spoken)[1] not in {manner for _, manner, _ in first}
+
+    def test_every_boundary_of_every_clip_is_compared_with_the_truth(self, raw, small):
+        rows = read_table(raw / "true_phones.parquet", PHONES)
+        num_phones = sum(row["phone"] != SILENCE for row in rows)
+        assert small.metrics["boundaries"] >= num_phones - small.metrics["clips"]
+        assert small.metrics["aligned_share"] == 1
+
+    def test_ratios_are_of_the_large_size_over_the_small(self, small):
+        large = alignment.Cost(4 * small.hours, 2 * small.cpu_seconds, 3 * small.peak_bytes, small.metrics)
+        found = alignment.ratios(small, large)
+        assert found["linear"] == pytest.approx(0.5)
+        assert found["memory_growth"] == pytest.approx(3)
+        assert found["real_time_per_core"] == pytest.approx(large.hours * 3600 / large.cpu_seconds)
+        assert found["boundary_mean_ms"] == small.metrics["boundary_error_ms"]["mean"]
+        assert alignment.GOALS.keys() <= found.keys()
+
+    def test_the_figures_are_printed_last(self, small, monkeypatch, capsys):
+        monkeypatch.setattr(alignment, "cost_of_speech", {1.0: small, 2.0: small}.get)
+        monkeypatch.setattr(sys, "argv", ["alignment.py", "--json", "--hours", "1", "2"])
+        alignment.main()
+        found = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert found == pytest.approx(alignment.ratios(small, small), abs=1e-4)
+
+    def test_a_fresh_process_is_another(self):
+        assert alignment.in_fresh_process(os.getpid) != os.getpid()
+
+    def test_recordings_agree_with_textgrids_of_their_own_alignment(self, raw, tmp_path):
+        recordings = tmp_path / "recordings"
+        recordings.mkdir()
+        (recordings / "wavs").symlink_to(raw / "wavs")
+        lines = (line.split("|") for line in (raw / "metadata.csv").read_text(encoding="utf-8").splitlines())
+        (recordings / "metadata.csv").write_text("".join(f"{name}|{said}\n" for name, _, said in lines))
+        alignment.prepare_corpus(alignment.RECORDINGS, recordings, alignment.ENGLISH, tmp_path / "corpus")
+        spoken = alignment.read_spoken(tmp_path / "corpus", alignment.ENGLISH, run=serial_map)
+        for name, rows in alignment.align(spoken, tmp_path / "work").kept.items():
+            write_textgrid(tmp_path / "grids" / f"{name.removeprefix('anika-')}.TextGrid", rows)
+        found = alignment.agreement(str(recordings), str(tmp_path / "grids"), "anika-")
+        assert found["clips_compared"] == len(list((tmp_path / "grids").glob("0*")))
+        assert found["mean_ms"] == pytest.approx(0, abs=0.01)
+        assert found["within_10_ms"] == 1
+        with pytest.raises(AlignmentError, match=r"grids: has no clip of .* name the --prefix that it lacks"):
+            alignment.agreement(str(recordings), str(tmp_path / "grids"), "x")
+
+
+class TestText:
+    def test_figures_of_every_front_end_are_printed_last(self, monkeypatch, capsys, tmp_path):
+        (tmp_path / "texts").write_text("One line.\nAnd 2 others.\n", encoding="utf-8")
+        options = ["--json", "--sentences", "5", "--workers", "1", "--texts", str(tmp_path / "texts")]
+        monkeypatch.setattr(sys, "argv", ["text.py", *options])
+        text.main()
+        found = json.loads(capsys.readouterr().out.splitlines()[-1])
+        steps = {f"{name}_{step}_per_cpu_second" for name in text.FRONT_ENDS for step in ("normalized", "pronounced")}
+        assert found.keys() == {*steps, "ipa_batched_over_single"}
+        assert min(found.values()) > 0
+
+    def test_drawn_texts_are_repeatable_and_of_the_length_that_is_wanted(self):
+        texts = text.drawn("en", 400)
+        assert texts == text.drawn("en", 500)[:400]
+        assert len(set(texts)) > 390
+        assert sum(len(each.split()) for each in texts) / 400 == pytest.approx(17, abs=1)
+
+    def test_seconds_of_workers_count_and_those_of_this_process_do_not_twice(self):
+        metered = text.Metered(lambda function, items, label: iter([("a", 1, 2.0), ("b", 1, 5.0), ("c", 2, 3.0)]))
+        assert list(metered(str, ["x", "y", "z"], label="")) == ["a", "b", "c"]
+        assert metered.elsewhere() == 8
+        own = text.Metered(serial_map)
+        assert list(own(str, [1, 2], label="")) == ["1", "2"]
+        assert own.elsewhere() == 0
+
+
+def write_textgrid(path, intervals):
+    path.parent.mkdir(exist_ok=True)
+    end = intervals[-1].end
+    marks = [(each.start, each.end, each.phone) for each in intervals if each.phone != SILENCE]
+    grid = praat.Textgrid(0, end)
+    grid.addTier(praat.IntervalTier("phones", marks, 0, end))
+    grid.save(str(path), format="short_textgrid", includeBlankSpaces=True)
