@@ -19,7 +19,7 @@ FRAME = frozenset(
             f"pipeline.{name}"
             for name in ("fingerprint", "incremental", "ledger", "output", "parallel", "params", "paths")
         ),
-        *(f"pipeline.{name}" for name in ("progress", "runtime", "stage", "yaml")),
+        *(f"pipeline.{name}" for name in ("alignment_comparison", "progress", "runtime", "stage", "yaml")),
         *("tts.config", "tts.errors", "tts.registry"),
     }
 )

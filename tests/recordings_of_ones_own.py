@@ -23,6 +23,7 @@ class Project:
         self.params = read_yaml(preset)
         self.change(max_dropped=0.5, **{"corpora.mine": {"kind": "csv", "path": "source"}})
         (root / "runtime.yaml").write_text("workers: 1\n")
+        (root / "lexicon.txt").touch()
         (root / "source" / "wavs").mkdir(parents=True)
         self.lines = []
 

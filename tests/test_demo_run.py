@@ -66,7 +66,7 @@ RERUN_SETS = {
     "audio.hop_length=128": ORDER[3:],
     "audio.n_mels=40": tuple(name for name in ORDER[3:] if name != "prosody@tiny"),
     "pitch.f_min=70": tuple(name for name in ORDER[4:] if not name.startswith("train_vocoder")),
-    "align.beam=90": ("align@tiny", *(name for name in ORDER[4:] if not name.startswith("train_vocoder"))),
+    "align.kaldi.iterations=11": ("align@tiny", *(name for name in ORDER[4:] if not name.startswith("train_vocoder"))),
     "audio.sample_rate=16000": ORDER[1:],
     "evaluate.seed=7": ("evaluate@tiny", "report"),
     "split.seed=7": ORDER[5:],

@@ -245,7 +245,7 @@ def test_relative_paths_start_from_the_project_in_experiments_too(project, tmp_p
     project.add("a")
     experiment = tmp_path / "experiment"
     experiment.mkdir()
-    for name in ("params.yaml", "runtime.yaml"):
+    for name in ("params.yaml", "runtime.yaml", "lexicon.txt"):
         (experiment / name).write_bytes((project.root / name).read_bytes())
     monkeypatch.setenv("DVC_ROOT", str(project.root))
     monkeypatch.chdir(experiment)
@@ -309,7 +309,7 @@ HOLDS_OUT = {"split.validation": 0.0, "split.test": 0.49, "split.seed": 3}
 def index_tiny(project, **settings):
     """Make everything up to the index of the corpus "tiny", which is the clips in source/."""
     config = {"kind": "csv", "path": "source", "columns": ["id", "text", "speaker"]}
-    project.change(**{"corpora.tiny": config, "align.iterations": 2, **settings})
+    project.change(**{"corpora.tiny": config, "align.kaldi": {"iterations": 2}, **settings})
     for stage in (download, prepare, align, mel, prosody, index):
         stage.run("tiny")
 

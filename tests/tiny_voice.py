@@ -11,7 +11,7 @@ from tts.audio.samples import to_float, to_int16
 from tts.audio.spectrogram import MelDefinition, frame_energy, magnitude, mel_from_magnitude
 from tts.config import build, to_plain
 from tts.data.shards import layout, write_shards
-from tts.data.tables import MANIFEST, MEL, PROSODY, UTTERANCES, write_table
+from tts.data.tables import MANIFEST, MEL, PHONES, PROSODY, QUALITY, UTTERANCES, read_table, write_table
 from tts.interfaces import Inventory, Statistics
 from tts.text.frontend import PAUSE, Word
 from tts.training.export import export_model
@@ -143,6 +143,48 @@ def _write_tables(paths, name, rows):
     prosody = [{key: row[key] for key in PROSODY.names} for row in rows]
     write_table(paths.prosody(name) / "prosody.parquet", prosody, PROSODY)
     write_table(paths.index(name) / "utterances.parquet", rows, UTTERANCES)
+
+
+def write_alignments(paths, name, *, likelihoods=True):
+    """Fill data/alignments/<name> with phones of equal lengths; the first clip is odd, the third unlikely."""
+    folder = paths.alignments(name)
+    folder.mkdir(parents=True)
+    manifest = read_table(paths.corpus(name) / "manifest.parquet")
+    phones, quality = [], []
+    for number, row in enumerate(manifest):
+        seconds = row["num_samples"] / row["sample_rate"]
+        (words,) = Letters().pronounce([row["text"]], "en")
+        phones += _phone_rows(row["utterance_id"], words, seconds)
+        likelihood = -9.0 if number == 2 else -7.0 - number / 10
+        quality.append(
+            {
+                "utterance_id": row["utterance_id"],
+                "log_likelihood_per_frame": likelihood if likelihoods else None,
+                "outlier_phones": 4 if number == 0 else 0,
+                "silence_share": number / 10,
+                "seconds": seconds,
+                "suspicion": "<long> pause" if number == 2 else "",
+            }
+        )
+    write_table(folder / "phones.parquet", phones, PHONES)
+    write_table(folder / "quality.parquet", quality, QUALITY)
+
+
+def _phone_rows(name, words, seconds):
+    """Silence, the letters of the words, and silence."""
+    labels = [("sil", ""), *((phone, word.text) for word in words for phone in word.phones), ("sil", "")]
+    times = np.linspace(0, seconds, len(labels) + 1).tolist()
+    return [
+        {
+            "utterance_id": name,
+            "position": position,
+            "phone": phone,
+            "start_seconds": times[position],
+            "end_seconds": times[position + 1],
+            "word": word,
+        }
+        for position, (phone, word) in enumerate(labels)
+    ]
 
 
 def write_models(acoustic, vocoder, *, inventory=INVENTORY, vocoder_inventory=None):
