@@ -16,7 +16,9 @@ def run(
     text: str,
     *,
     language: Annotated[str, typer.Option(help="Of the text, as the corpus calls it.")] = "en",
-    frontend: Annotated[str | None, typer.Option(help="english or ipa; as in params.yaml if left out.")] = None,
+    frontend: Annotated[
+        str | None, typer.Option(help="english, korean, ipa or characters; as in params.yaml if left out.")
+    ] = None,
     lexicon: Annotated[Path | None, typer.Option(help="Words and phones; as in params.yaml if left out.")] = None,
 ) -> None:
     """Show the phones of a text, word by word."""

@@ -273,6 +273,16 @@ def test_a_model_trained_anew_is_that_of_a_fresh_start(tmp_path, learned):
     assert model_of(tmp_path) == model_of(tmp_path / "fresh")
 
 
+def test_a_new_speakers_clips_come_out_alike_together_and_one_by_one(tmp_path, learned):
+    """As after a kill, when some of them are aligned already."""
+    added = [spoken(f"v{number}", text, seed=number, speaker="bob")[0] for number, text in enumerate(TEXTS[:2])]
+    assert learned([*TEN, *added]) == "model kept"
+    aligner = KaldiAligner(QUICK)
+    together = sorted(aligner.align(added, tmp_path, run=serial_map), key=lambda each: each.utterance_id)
+    apart = [result for clip in added for result in aligner.align([clip], tmp_path, run=serial_map)]
+    assert outcome(apart) == outcome(together)
+
+
 def test_a_kept_model_aligns_a_speaker_it_has_not_met(tmp_path, learned):
     added = [spoken(f"v{number}", text, seed=number, speaker="bob") for number, text in enumerate(TEXTS[:2])]
     assert learned([*TEN, *(clip for clip, _ in added)]) == "model kept"

@@ -8,6 +8,7 @@ search is exact (tts.alignment.viterbi), and boundaries are refined (tts.alignme
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class KaldiAligner:
         is_kept = _model(folder).exists() and load(_model(folder)).fits(usable, max_new=self.settings.retrain_above)
         if not is_kept:
             self._train(usable, folder, run)
+        self._meet(usable, folder, run)
         model = load(_model(folder))
         facts: dict[str, str | int | float] = {
             "aligner": "kaldi",
@@ -54,13 +56,13 @@ class KaldiAligner:
         return Identity(f"{model.digest} {self.settings.refine}", facts, "model kept" if is_kept else "model trained")
 
     def align(self, utterances: Sequence[Utterance], folder: Path, *, run: ParallelMap) -> Iterator[Aligned | Failed]:
-        """Align clips; a speaker whom the model has not met is heard by the mean of the clips given here."""
+        """Align clips of speakers whom `fit` has met."""
         faults = self._faults(utterances, run)
         yield from (fault for fault in faults if fault)
         usable = [each for each, fault in zip(utterances, faults, strict=True) if not fault]
         parts = chunks(usable, folder / "cepstra", self.settings.frame_shift_ms)
-        met = speaker_means(parts, run=run)
-        function = partial(_align_chunk, self.settings, _model(folder), met)
+        list(run(Chunk.extract, parts, label="cepstra"))
+        function = partial(_align_chunk, self.settings, _model(folder), _read_met(folder))
         yield from chain.from_iterable(run(function, parts, label="align"))
         shutil.rmtree(folder / "cepstra", ignore_errors=True)  # large, and soon made again
 
@@ -72,12 +74,36 @@ class KaldiAligner:
         parts = chunks(utterances, folder / "cepstra", self.settings.frame_shift_ms)
         passes = folder / f"passes-{_digest(sorted(each.key for each in utterances))}"
         train(parts, self.settings, passes, run=run).replace(_model(folder))
-        shutil.rmtree(passes)
+        _met(folder).unlink(missing_ok=True)  # the new model knows these speakers itself
+        for left_over in folder.glob("passes-*"):
+            shutil.rmtree(left_over)
         load.cache_clear()
+
+    def _meet(self, utterances: Sequence[Utterance], folder: Path, run: ParallelMap) -> None:
+        """Remember the means of speakers who are new to the model, from all clips of theirs that there are by now."""
+        known = load(_model(folder)).means.keys() | _read_met(folder).keys()
+        strangers = [each for each in utterances if each.speaker not in known]
+        if strangers:
+            parts = chunks(strangers, folder / "cepstra", self.settings.frame_shift_ms)
+            means = {**_read_met(folder), **speaker_means(parts, run=run)}
+            temporary = _met(folder).with_suffix(".tmp")
+            temporary.write_text(json.dumps({name: mean.tolist() for name, mean in means.items()}), encoding="utf-8")
+            temporary.replace(_met(folder))
 
 
 def _model(folder: Path) -> Path:
     return folder / "model.npz"
+
+
+def _met(folder: Path) -> Path:
+    return folder / "speakers.json"
+
+
+def _read_met(folder: Path) -> dict[str, FloatArray]:
+    if not _met(folder).exists():
+        return {}
+    means = json.loads(_met(folder).read_text(encoding="utf-8"))
+    return {name: np.array(mean, dtype=np.float32) for name, mean in means.items()}
 
 
 def _unusable(settings: KaldiSettings, utterance: Utterance) -> Failed | None:
@@ -101,7 +127,7 @@ def _align_chunk(
     settings: KaldiSettings, path: Path, met: Mapping[str, FloatArray], chunk: Chunk
 ) -> list[Aligned | Failed]:
     model = load(path)
-    mean = model.means.get(chunk.speaker, met[chunk.speaker])
+    mean = model.means[chunk.speaker] if chunk.speaker in model.means else met[chunk.speaker]
     with threadpool_limits(1, "blas"):
         return [_aligned(settings, model, clip, heard) for clip, heard in model.hear(chunk, mean)]
 
