@@ -34,29 +34,34 @@ class Clip:
 
 def violations(clip: Clip, definition: MelDefinition) -> Iterator[str]:
     """Everything that is wrong with a clip, in words."""
-    frames = num_frames(clip.row["num_samples"], definition)
-    phones = clip.row["phones"]
+    yield from _faults_of_row(clip, definition)
+    yield from _faults_of_lengths(clip, num_frames(clip.row["num_samples"], definition))
+    for name in ("mel", "pitch", "energy", "pitch_phone", "energy_phone"):
+        if not np.isfinite(getattr(clip, name)).all():
+            yield f"a value of {name} that is not finite"
+
+
+def _faults_of_row(clip: Clip, definition: MelDefinition) -> Iterator[str]:
     if clip.sample_rate != definition.sample_rate:
         yield f"sample rate {clip.sample_rate} Hz, params say {definition.sample_rate} Hz"
-    if not phones:
+    if not clip.row["phones"]:
         yield "no phones"
     if not clip.row["normalized_text"].strip():
         yield "empty text"
+
+
+def _faults_of_lengths(clip: Clip, frames: int) -> Iterator[str]:
     if len(clip.mel) != frames:
         yield f"{len(clip.mel)} mel frames, {frames} expected of {clip.row['num_samples']} samples"
     if int(clip.durations.sum()) != frames:
         yield f"durations sum to {int(clip.durations.sum())}, not to {frames} frames"
     if (clip.durations < 0).any():
         yield "a negative duration"
-    for name in ("durations", "pitch_phone", "energy_phone"):
-        if len(getattr(clip, name)) != len(phones):
-            yield f"{len(getattr(clip, name))} values of {name} for {len(phones)} phones"
-    for name in ("pitch", "energy"):
-        if len(getattr(clip, name)) != frames:
-            yield f"{len(getattr(clip, name))} values of {name} for {frames} frames"
-    for name in ("mel", "pitch", "energy", "pitch_phone", "energy_phone"):
-        if not np.isfinite(getattr(clip, name)).all():
-            yield f"a value of {name} that is not finite"
+    expected = {name: (len(clip.row["phones"]), "phones") for name in ("durations", "pitch_phone", "energy_phone")}
+    expected |= dict.fromkeys(("pitch", "energy"), (frames, "frames"))
+    for name, (count, of) in expected.items():
+        if len(getattr(clip, name)) != count:
+            yield f"{len(getattr(clip, name))} values of {name} for {count} {of}"
 
 
 def check_clips(clips: Iterable[Clip], definition: MelDefinition) -> None:
@@ -65,14 +70,10 @@ def check_clips(clips: Iterable[Clip], definition: MelDefinition) -> None:
     Raises:
         DataError: counts the faulty clips and names the first few with their faults.
     """
-    faults = [
-        f"{clip.row['utterance_id']}: {fault}" for clip in clips for fault in violations(clip, definition)
-    ]
+    faults = [f"{clip.row['utterance_id']}: {fault}" for clip in clips for fault in violations(clip, definition)]
     if faults:
         more = f" (and {len(faults) - _SHOWN} more)" if len(faults) > _SHOWN else ""
-        raise DataError(
-            f"{len(faults)} faults in the features: {'; '.join(faults[:_SHOWN])}{more}; rebuild them"
-        )
+        raise DataError(f"{len(faults)} faults in the features: {'; '.join(faults[:_SHOWN])}{more}; rebuild them")
 
 
 def check_corpus(rows: Iterable[Mapping[str, Any]]) -> None:
@@ -84,9 +85,7 @@ def check_corpus(rows: Iterable[Mapping[str, Any]]) -> None:
     rows = list(rows)
     repeated = [name for name, count in Counter(row["utterance_id"] for row in rows).items() if count > 1]
     if repeated:
-        raise DataError(
-            f"{len(repeated)} utterance ids occur twice: {', '.join(repeated[:_SHOWN])}; make them unique"
-        )
+        raise DataError(f"{len(repeated)} utterance ids occur twice: {', '.join(repeated[:_SHOWN])}; make them unique")
     splits: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         splits[row["normalized_text"]].add(row["split"])
@@ -94,6 +93,4 @@ def check_corpus(rows: Iterable[Mapping[str, Any]]) -> None:
     if torn:
         raise DataError(f"{len(torn)} texts are in more than one split, for example {torn[0]!r}")
     if not any(row["split"] == "train" for row in rows):
-        raise DataError(
-            "the training split is empty; add recordings or lower split.validation and split.test"
-        )
+        raise DataError("the training split is empty; add recordings or lower split.validation and split.test")

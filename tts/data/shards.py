@@ -73,9 +73,7 @@ def write_shards(
             for utterance_id in members[shard]:
                 array = np.ascontiguousarray(read(utterance_id), dtype=like.dtype)
                 if array.shape != (lengths[utterance_id], *like.shape[1:]):
-                    raise ValueError(
-                        f"{utterance_id}: shape {array.shape}, expected length {lengths[utterance_id]}"
-                    )
+                    raise ValueError(f"{utterance_id}: shape {array.shape}, expected length {lengths[utterance_id]}")
                 file.write(array.data)
                 digest.update(array.data)
         temporary.replace(path)

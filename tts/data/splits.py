@@ -32,9 +32,7 @@ class SplitSettings:
     test: float = Field(default=0.05, ge=0, lt=0.5)
 
 
-def assign_splits(
-    texts: Mapping[str, str], speakers: Mapping[str, str], settings: SplitSettings
-) -> dict[str, Split]:
+def assign_splits(texts: Mapping[str, str], speakers: Mapping[str, str], settings: SplitSettings) -> dict[str, Split]:
     """Split of every utterance.
 
     A text is held out when its hash falls below the share, whatever else the corpus holds, so added recordings move
@@ -64,9 +62,7 @@ def _held_out(
 ) -> set[str]:
     if share == 0:
         return set()
-    chosen = {
-        text for text, fraction in rank.items() if above <= fraction < above + share and text not in taken
-    }
+    chosen = {text for text, fraction in rank.items() if above <= fraction < above + share and text not in taken}
     for _, texts in sorted(by_speaker.items()):
         if len(texts) >= 3 and not texts & chosen:
             chosen.add(min(texts - taken, key=lambda text: (rank[text], text)))

@@ -134,9 +134,7 @@ def _read(path: Path, schema: pa.Schema | None, only: Collection[str] | None) ->
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
-        raise DataError(
-            f"{path}: cannot be read as a Parquet table ({error}); run the stage that makes it"
-        ) from error
+        raise DataError(f"{path}: cannot be read as a Parquet table ({error}); run the stage that makes it") from error
     missing = [name for name in (schema.names if schema else []) if name not in table.column_names]
     if missing:
         raise DataError(f"{path}: lacks the column {missing[0]!r}; rebuild it with the stage that makes it")
