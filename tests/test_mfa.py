@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -521,6 +522,7 @@ def test_ctrl_c_ends_the_program_with_all_its_workers_and_leaves_nothing(tmp_pat
         [sys.executable, "-c", script, str(tmp_path / "work")],
         env={**os.environ, "PYTHONPATH": path},
         stderr=subprocess.PIPE,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # shells ignore it for what runs behind
     )
     assert wait_for((stand_in / "worker").exists)
     worker = int((stand_in / "worker").read_text())

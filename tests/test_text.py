@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
 from tts.errors import TextError, TtsError
@@ -80,7 +80,10 @@ def test_normal_english_has_letters_and_a_few_marks_only(text):
 @settings(max_examples=200, deadline=None)
 @given(before=ANY_TEXT, after=ANY_TEXT)
 def test_raw_phones_stay_as_they_are(language, before, after):
-    normal = IPA.normalize(f"{before} {{HH  AH0}} {after} [[ə]]", language)
+    try:
+        normal = IPA.normalize(f"{before} {{HH  AH0}} {after} [[ə]]", language)
+    except TextError:
+        reject()  # a script that espeak names letter by letter, see test_espeak_batch.py
     assert "{HH  AH0}" in normal
     assert normal.endswith("[[ə]]")
 
