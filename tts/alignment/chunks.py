@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -56,8 +56,8 @@ class Chunk:
         """Of all its clips."""
         return self.utterances[0].speaker
 
-    def extract(self) -> Moments:
-        """Write the cepstra, unless they are there, and sum them up."""
+    def write(self) -> None:
+        """Write the cepstra, unless they are there."""
         if not self.file.exists():
             with threadpool_limits(1, "blas"):  # its results depend on the number of threads
                 clips = [cepstra(each.audio.waveform(), self._framing(each)) for each in self.utterances]
@@ -66,6 +66,10 @@ class Chunk:
             temporary = self.file.with_suffix(".tmp")
             temporary.write_bytes(content.getbuffer())
             temporary.replace(self.file)
+
+    def extract(self) -> Moments:
+        """Write the cepstra, and sum them up."""
+        self.write()
         frames = np.load(self.file).astype(np.float64)
         return Moments(len(frames), frames.sum(axis=0), (frames**2).sum(axis=0))
 
@@ -95,8 +99,9 @@ def chunks(utterances: Sequence[Utterance], folder: Path, shift_ms: float) -> li
         for clips in (tuple(group) for _, group in groupby(ordered, key=lambda each: each.speaker))
         for start in range(0, len(clips), _CLIPS_PER_CHUNK)
     )
-    return [Chunk(group, folder / f"{_name(group)}.npy", shift_ms) for group in groups]
+    return [Chunk(group, folder / f"{digest(clip.key for clip in group)}.npy", shift_ms) for group in groups]
 
 
-def _name(clips: Sequence[Utterance]) -> str:
-    return hashlib.sha256(" ".join(clip.key for clip in clips).encode()).hexdigest()[:32]
+def digest(keys: Iterable[str]) -> str:
+    """Equal for equal keys in the same order."""
+    return hashlib.sha256(" ".join(keys).encode()).hexdigest()[:32]

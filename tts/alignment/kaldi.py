@@ -7,7 +7,6 @@ search is exact (tts.alignment.viterbi), and boundaries are refined (tts.alignme
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from tts.alignment.chunks import Chunk, chunks
+from tts.alignment.chunks import Chunk, chunks, digest
+from tts.alignment.faults import no_phones, silent, too_short
 from tts.alignment.features import FloatArray, Framing
 from tts.alignment.hmm import STATES_PER_PHONE, min_frames
 from tts.alignment.learning import speaker_means, train
@@ -28,7 +28,6 @@ from tts.alignment.settings import KaldiSettings
 from tts.alignment.transcripts import transcript
 from tts.alignment.utterances import Aligned, Failed, Identity, ParallelMap, Utterance
 
-_SILENT_BELOW = 1e-3  # peak, -60 dB of full scale
 _LONGEST_SEARCH = 400_000_000  # frames times states: five minutes of speech, 400 MB
 
 
@@ -61,7 +60,6 @@ class KaldiAligner:
         yield from (fault for fault in faults if fault)
         usable = [each for each, fault in zip(utterances, faults, strict=True) if not fault]
         parts = chunks(usable, folder / "cepstra", self.settings.frame_shift_ms)
-        list(run(Chunk.extract, parts, label="cepstra"))
         function = partial(_align_chunk, self.settings, _model(folder), _read_met(folder))
         yield from chain.from_iterable(run(function, parts, label="align"))
         shutil.rmtree(folder / "cepstra", ignore_errors=True)  # large, and soon made again
@@ -72,7 +70,7 @@ class KaldiAligner:
     def _train(self, utterances: Sequence[Utterance], folder: Path, run: ParallelMap) -> None:
         """Put a new model in the place of the old one, whole or not at all."""
         parts = chunks(utterances, folder / "cepstra", self.settings.frame_shift_ms)
-        passes = folder / f"passes-{_digest(sorted(each.key for each in utterances))}"
+        passes = folder / f"passes-{digest(sorted(each.key for each in utterances))}"
         train(parts, self.settings, passes, run=run).replace(_model(folder))
         _met(folder).unlink(missing_ok=True)  # the new model knows these speakers itself
         for left_over in folder.glob("passes-*"):
@@ -108,25 +106,24 @@ def _read_met(folder: Path) -> dict[str, FloatArray]:
 
 def _unusable(settings: KaldiSettings, utterance: Utterance) -> Failed | None:
     """The reason why there is no point in trying."""
-    audio, words = utterance.audio, transcript(utterance.words)
-    fault = partial(Failed, utterance.utterance_id)
-    if not words.phones:
-        return fault("no phones", "its text has nothing to align")
+    fault = no_phones(utterance)
+    if fault:
+        return fault
+    audio = utterance.audio
     num_frames = Framing(audio.sample_rate, settings.frame_shift_ms).num_frames(audio.num_samples) // 2
-    if num_frames < min_frames(words):
-        return fault("text too long for the audio", f"{len(words.phones)} phones in {utterance.seconds:.2f} s")
-    if num_frames * STATES_PER_PHONE * len(words.phones) > _LONGEST_SEARCH:
-        return fault("clip too long", f"{utterance.seconds:.0f} s; cut it at its pauses")
-    peak = float(np.abs(audio.waveform()).max())
-    if peak < _SILENT_BELOW:
-        return fault("silent audio", f"peak {peak:.5f} of full scale")
-    return None
+    if num_frames < min_frames(transcript(utterance.words)):
+        return too_short(utterance)
+    if num_frames * STATES_PER_PHONE * len(utterance.phones) > _LONGEST_SEARCH:
+        detail = f"{utterance.seconds:.0f} s; cut it at its pauses"
+        return Failed(utterance.utterance_id, "clip too long", detail)
+    return silent(utterance, audio.waveform())
 
 
 def _align_chunk(
     settings: KaldiSettings, path: Path, met: Mapping[str, FloatArray], chunk: Chunk
 ) -> list[Aligned | Failed]:
     model = load(path)
+    chunk.write()
     mean = model.means[chunk.speaker] if chunk.speaker in model.means else met[chunk.speaker]
     with threadpool_limits(1, "blas"):
         return [_aligned(settings, model, clip, heard) for clip, heard in model.hear(chunk, mean)]
@@ -138,7 +135,3 @@ def _aligned(settings: KaldiSettings, model: AcousticModel, clip: Utterance, hea
     boundaries = heard.refined_boundaries(model.deviations) if settings.refine else heard.boundaries()
     phones = tuple(heard.phones[position] for position in heard.positions[heard.phone_starts()] // STATES_PER_PHONE)
     return Aligned(clip.utterance_id, clip.words, phones, boundaries, heard.log_likelihood)
-
-
-def _digest(keys: Sequence[str]) -> str:
-    return hashlib.sha256(" ".join(keys).encode()).hexdigest()[:16]

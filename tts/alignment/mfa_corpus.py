@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tts.alignment.faults import no_phones, silent, too_short
 from tts.alignment.mfa_dictionary import Lexicon, MadeUpWords
 from tts.alignment.utterances import Failed, ParallelMap, Utterance
 from tts.audio.files import write_wav
@@ -24,7 +25,6 @@ FRAME_SECONDS = 0.01
 """Of MFA's features; its times are multiples of it."""
 
 _SHARE_SECONDS = 600.0
-_SILENT_BELOW = 1e-3  # peak, -60 dB of full scale
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ def write_corpus(
 
 def unfit(utterance: Utterance, lexicon: Lexicon, *, sample_rate: int) -> Failed | None:
     """The reason why there is no point in trying, as far as it can be told without the audio."""
-    name, num_phones = utterance.utterance_id, len(utterance.phones)
-    if not num_phones:
-        return Failed(name, "no phones", "its text has nothing to align")
+    name, fault = utterance.utterance_id, no_phones(utterance)
+    if fault:
+        return fault
     for word in utterance.words:
         if word.phones and not lexicon.pronunciations(word):
             detail = f"{word.text!r} is {' '.join(word.phones)}, which has phones that the model lacks"
@@ -113,8 +113,8 @@ def unfit(utterance: Utterance, lexicon: Lexicon, *, sample_rate: int) -> Failed
     if utterance.audio.sample_rate < sample_rate:
         detail = f"{utterance.audio.sample_rate} Hz, the model hears {sample_rate} Hz; raise audio.sample_rate"
         return Failed(name, "sample rate too low", detail)
-    if utterance.seconds < num_phones * FRAME_SECONDS:
-        return Failed(name, "text too long for the audio", f"{num_phones} phones in {utterance.seconds:.2f} s")
+    if utterance.seconds < len(utterance.phones) * FRAME_SECONDS:
+        return too_short(utterance)
     return None
 
 
@@ -144,9 +144,9 @@ def _write(entry: _Entry) -> Failed | None:
     """Write a clip, unless there is nothing to hear in it."""
     audio = entry.utterance.audio
     waveform = audio.waveform()
-    peak = float(np.abs(waveform).max())
-    if peak < _SILENT_BELOW:
-        return Failed(entry.utterance.utterance_id, "silent audio", f"peak {peak:.5f} of full scale")
+    fault = silent(entry.utterance, waveform)
+    if fault:
+        return fault
     entry.path.parent.mkdir(exist_ok=True)
     write_wav(entry.path.with_suffix(".wav"), waveform, sample_rate=audio.sample_rate)
     entry.path.with_suffix(".lab").write_text(" ".join(entry.words), encoding="utf-8")
