@@ -44,7 +44,7 @@ class TextGridAligner:
         settings = {name: value for name, value in to_plain(self._settings).items() if name != "folder"}
         contents = [(name, hashlib.sha256(files[name].read_bytes()).hexdigest()) for name in sorted(files)]
         key = hashlib.sha256(json.dumps([settings, contents], sort_keys=True).encode()).hexdigest()
-        return Identity(key, {"backend": "textgrid", "textgrids": len(files), **settings})
+        return Identity(key, {"backend": "textgrid", "textgrids": len(files), **settings}, "imported")
 
     def align(self, utterances: Sequence[Utterance], folder: Path, *, run: ParallelMap) -> Iterator[Aligned | Failed]:
         """Import, and warn once if the front end says words otherwise.
