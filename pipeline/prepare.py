@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,14 +14,14 @@ import numpy as np
 from pipeline.fingerprint import file_key
 from pipeline.incremental import Fields, Rejected, Results
 from pipeline.ledger import Loss, loss
-from pipeline.parallel import parallel_map
+from pipeline.parallel import Executor
 from tts.audio.files import read_audio
 from tts.audio.samples import to_int16
 from tts.corpora import CorpusConfig, read
 from tts.corpora.limits import ClipLimits
-from tts.corpora.recordings import Dropped, Recording
+from tts.corpora.recordings import Dropped, Recording, Speaker
 from tts.data.shards import layout, write_shards
-from tts.data.tables import MANIFEST, PHONES, read_table, write_table
+from tts.data.tables import MANIFEST, PHONES, SPEAKERS, read_table, write_table
 from tts.errors import AudioError, CorpusError, TextError
 from tts.text.frontend import Frontend
 
@@ -58,7 +59,7 @@ def read_recordings(settings: CorpusConfig, raw: Path) -> tuple[list[Recording],
     if not raw.is_dir():
         raise CorpusError(f"{raw}: there is no such folder; run `tts download {raw.name}` first")
     recordings, dropped = read(settings, raw)
-    if not recordings and not dropped:
+    if not recordings and all(each.is_expected for each in dropped):
         raise CorpusError(f"{raw}: holds no recordings; look at corpora.{raw.name} in params.yaml")
     return recordings, dropped
 
@@ -74,9 +75,9 @@ def normalize(recordings: Sequence[Recording], frontend: Frontend) -> tuple[dict
     return texts, dropped
 
 
-def audio_contents(audio: Mapping[str, Path], *, workers: int, label: str) -> dict[str, list[str]]:
+def audio_contents(audio: Mapping[str, Path], executor: Executor, *, label: str) -> dict[str, list[str]]:
     """What the samples of each clip depend on: the bytes of its file, and its name, which messages hold."""
-    digests = parallel_map(file_key, audio.values(), workers=workers, label=label, total=len(audio))
+    digests = executor.map(_digest, audio.values(), label=label)
     return {name: [digest, str(path)] for (name, path), digest in zip(audio.items(), digests, strict=True)}
 
 
@@ -126,6 +127,14 @@ def write_corpus(folder: Path, prepared: Prepared, *, num_shards: int) -> None:
     write_table(folder / "manifest.parquet", rows, MANIFEST)
 
 
+def write_speakers(folder: Path, prepared: Prepared, known: Sequence[Speaker]) -> None:
+    """Write speakers.parquet: a row for every speaker of the clips that are kept, empty where nothing is known."""
+    by_name = {each.speaker: each for each in known}
+    names = sorted({each.speaker for each in prepared.recordings})
+    rows = [dataclasses.asdict(by_name.get(name, Speaker(name))) for name in names]
+    write_table(folder / "speakers.parquet", rows, SPEAKERS)
+
+
 def copy_true_phones(raw: Path, folder: Path, prepared: Prepared) -> None:
     """Write the phones whose true times the corpus knows, if it does, of the clips that are kept."""
     source = raw / _TRUE_PHONES
@@ -133,6 +142,11 @@ def copy_true_phones(raw: Path, folder: Path, prepared: Prepared) -> None:
         kept = {each.utterance_id for each in prepared.recordings}
         rows = [row for row in read_table(source, PHONES) if row["utterance_id"] in kept]
         write_table(folder / _TRUE_PHONES, rows, PHONES)
+
+
+def _digest(audio: Path) -> str:
+    """Of this module, which workers import once and for all."""
+    return file_key(audio)
 
 
 def _num_samples(results: Results, utterance_id: str) -> int:

@@ -15,31 +15,35 @@ def run(corpus: str) -> None:
     from pipeline.ledger import write_ledger
     from pipeline.output import replaced_directory
     from pipeline.stage import stage
+    from tts.corpora import speakers
     from tts.text.frontend import build_frontend
 
     with stage("prepare", corpus) as current:
         settings, sample_rate = current.params.corpus(corpus), current.params.audio.sample_rate
-        raw, destination, workers = current.paths.raw(corpus), current.paths.corpus(corpus), current.runtime.num_workers
+        raw, destination = current.paths.raw(corpus), current.paths.corpus(corpus)
         found, unread = prepare.read_recordings(settings, raw)
         texts, silent = prepare.normalize(found, build_frontend(current.params.text))
         audio = {each.utterance_id: each.audio for each in found if each.utterance_id in texts}
-        contents = prepare.audio_contents(audio, workers=workers, label=f"read {corpus}")
+        contents = prepare.audio_contents(audio, current.executor, label=f"read {corpus}")
         results = map_cached(
             partial(prepare.samples_of, sample_rate=sample_rate),
             audio,
             keys=current.utterance_keys(contents, sample_rate),
             store=current.store(),
-            workers=workers,
+            executor=current.executor,
             label=f"prepare {corpus}",
         )
         dropped = [*unread, *silent, *prepare.unusable(results, settings, sample_rate)]
+        unforeseen = prepare.as_losses([each for each in dropped if not each.is_expected])
         losses = prepare.as_losses(dropped)
-        current.check_losses(losses, num_clips=len(found) + len(unread))
+        num_expected = len(losses) - len(unforeseen)
+        current.check_losses(unforeseen, num_clips=len(found) + len(unread) - num_expected)
         lost = {each.utterance_id for each in dropped}
         kept = [each for each in found if each.utterance_id not in lost]
         prepared = prepare.Prepared(kept, texts, results, sample_rate)
         with replaced_directory(destination) as folder:
             prepare.write_corpus(folder, prepared, num_shards=current.params.shards.count)
+            prepare.write_speakers(folder, prepared, speakers(settings, raw))
             prepare.copy_true_phones(raw, folder, prepared)
             write_ledger(folder / "dropped.parquet", losses)
         current.say(f"wrote {destination}")

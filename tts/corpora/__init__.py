@@ -8,15 +8,25 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tts.corpora import csv, demo, folder, ljspeech
-from tts.corpora.recordings import Dropped, Recording
+from tts.corpora import csv, demo, filelist, folder, ljspeech, vctk
+from tts.corpora.recordings import Dropped, Recording, Speaker
 from tts.corpora.tools import Tools
 
-CorpusConfig = Annotated[demo.Config | ljspeech.Config | csv.Config | folder.Config, Field(discriminator="kind")]
+CorpusConfig = Annotated[
+    demo.Config | ljspeech.Config | vctk.Config | csv.Config | folder.Config | filelist.Config,
+    Field(discriminator="kind"),
+]
 """Settings of a corpus, a section `corpora.<name>` of params.yaml."""
 
-KINDS: dict[str, ModuleType] = {"demo": demo, "ljspeech": ljspeech, "csv": csv, "folder": folder}
-"""Each module has a `Config`, and `fetch` and `read` as below."""
+KINDS: dict[str, ModuleType] = {
+    "demo": demo,
+    "ljspeech": ljspeech,
+    "vctk": vctk,
+    "csv": csv,
+    "folder": folder,
+    "filelist": filelist,
+}
+"""Each module has a `Config`, `fetch` and `read` as below, and `speakers` where it knows something about them."""
 
 
 def fetch(config: CorpusConfig, destination: Path, tools: Tools) -> None:
@@ -37,3 +47,14 @@ def read(config: CorpusConfig, raw: Path) -> tuple[list[Recording], list[Dropped
     """
     found: tuple[list[Recording], list[Dropped]] = KINDS[config.kind].read(config, raw)
     return found
+
+
+def speakers(config: CorpusConfig, raw: Path) -> list[Speaker]:
+    """Tell about the speakers what a folder that `fetch` filled tells; nothing, if it does not.
+
+    Raises:
+        CorpusError: the folder is not such a corpus.
+    """
+    module = KINDS[config.kind]
+    known: list[Speaker] = module.speakers(config, raw) if hasattr(module, "speakers") else []
+    return known

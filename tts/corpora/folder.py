@@ -14,7 +14,7 @@ from pydantic import Field
 
 from tts.config import config
 from tts.corpora.limits import ClipLimits
-from tts.corpora.recordings import Dropped, Recording
+from tts.corpora.recordings import Dropped, Recording, sorted_out
 from tts.corpora.tools import Tools
 from tts.corpora.transcripts import AUDIO_SUFFIXES, find_audio, read_text, require_id
 from tts.errors import CorpusError
@@ -68,9 +68,7 @@ def read(config: Config, raw: Path) -> tuple[list[Recording], list[Dropped]]:
             if utterance_id in found:
                 raise CorpusError(f"{speaker / clip}: another clip is {utterance_id!r} too; rename one of them")
             found[utterance_id] = _clip(utterance_id, audio.get(clip), texts.get(clip), language=config.language)
-    chosen = [found[name] for name in sorted(found)[: config.limit]]
-    recordings = [each for each in chosen if isinstance(each, Recording)]
-    return recordings, [each for each in chosen if isinstance(each, Dropped)]
+    return sorted_out(found, limit=config.limit)
 
 
 def _clip(utterance_id: str, audio: Path | None, text: Path | None, *, language: str) -> Recording | Dropped:

@@ -40,14 +40,11 @@ def read_transcripts(path: Path, columns: Sequence[Column], *, delimiter: str = 
     """
     lines: dict[str, Mapping[str, str]] = {}
     dropped: dict[str, Dropped] = {}
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         where = f"{path}:{number}"
-        fields = [field.strip() for field in line.split(delimiter)]
-        if columns[-1] == "normalized" and len(fields) == len(columns) - 1:
-            fields.append("")
-        row = dict(zip(map(str, columns), fields, strict=False))
-        name = _without_suffix(row.get("id", ""))
-        is_malformed = len(fields) != len(columns) or not name
+        row, is_whole = split_line(line, columns, delimiter)
+        name = without_suffix(row.get("id", ""))
+        is_malformed = not is_whole or not name
         if not is_malformed:
             require_id(name, where)
         elif not _is_safe(name):
@@ -62,6 +59,14 @@ def read_transcripts(path: Path, columns: Sequence[Column], *, delimiter: str = 
         else:
             lines[name] = row
     return Transcripts(lines, dropped)
+
+
+def split_line(line: str, columns: Sequence[str], delimiter: str) -> tuple[dict[str, str], bool]:
+    """Fields of a line by column, and whether their number is right; a final "normalized" column may be absent."""
+    fields = [field.strip() for field in line.split(delimiter)]
+    if columns[-1] == "normalized" and len(fields) == len(columns) - 1:
+        fields.append("")
+    return dict(zip(columns, fields, strict=False)), len(fields) == len(columns)
 
 
 def require_id(utterance_id: str, where: str) -> str:
@@ -141,15 +146,19 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Number and content of every line that is not blank."""
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Number and content of every line that is not blank.
+
+    Raises:
+        CorpusError: the file is missing or not UTF-8.
+    """
     for number, line in enumerate(read_text(path).split("\n"), start=1):  # splitlines splits inside texts
         if line.strip():
             yield number, line
 
 
-def _without_suffix(name: str) -> str:
-    """An id that is written as the name of its file."""
+def without_suffix(name: str) -> str:
+    """Name of a sound file without its suffix; an id where one is written so."""
     return name[: name.rindex(".")] if name.lower().endswith(AUDIO_SUFFIXES) else name
 
 
