@@ -16,7 +16,8 @@ def run(corpus: str) -> None:
     with stage("download", corpus) as current:
         destination = current.paths.raw(corpus)
         with replaced_directory(destination) as folder, byte_bar() as on_progress:
-            tools = tools_for(current.paths, corpus, workers=current.runtime.num_workers, on_progress=on_progress)
+            mirror = current.runtime.mirror
+            tools = tools_for(current.paths, corpus, current.executor, mirror=mirror, on_progress=on_progress)
             fetch(current.params.corpus(corpus), folder, tools)
         files = [file for file in destination.rglob("*") if file.is_file()]
         current.say(f"wrote {destination}")

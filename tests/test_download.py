@@ -1,14 +1,13 @@
 """Archives from a server that fails in every way, and archives that cannot be trusted."""
 
 import hashlib
-import http.server
 import io
 import shutil
 import tarfile
-import threading
 import zipfile
 
 import pytest
+from file_server import PROBE
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,8 +15,10 @@ from pipeline.download import byte_bar
 from pipeline.output import replaced_directory
 from tts.corpora import ljspeech
 from tts.corpora.archives import fetch_archive, unpack
-from tts.corpora.downloads import Archive, Patience, obtain
+from tts.corpora.downloads import Archive, obtain
+from tts.corpora.pieces import Pieces
 from tts.corpora.tools import Tools
+from tts.corpora.transfer import Patience
 from tts.errors import DownloadError
 
 CONTENT = bytes(range(256)) * 1200
@@ -26,69 +27,14 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 QUICK = Patience(timeout_seconds=0.2, attempts=3, pause_seconds=0.0)
 
 
-class Server:
-    """Serves its content, each request by the next behaviour of a script, then well; keeps the ranges asked for."""
-
-    def __init__(self):
-        self.content, self.script, self.ranges, self.over = CONTENT, [], [], threading.Event()
-        server = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                server.ranges.append(self.headers.get("Range"))
-                behaviour = server.script.pop(0) if server.script else "serve"
-                name, _, number = behaviour.partition(" ")
-                server.answer(self, name, int(number or 0))
-
-            def log_message(self, *_):
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_port}/speech.tar.bz2"
-        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
-
-    def answer(self, handler, name, number):
-        if name == "status":
-            return handler.send_error(number)
-        asked = handler.headers.get("Range")
-        start = 0 if asked is None or name == "ignore_range" else int(asked.removeprefix("bytes=").rstrip("-"))
-        if start and start >= len(self.content):
-            return handler.send_error(416)
-        body = self.content[start:]
-        handler.send_response(206 if start else 200)
-        if name != "unstated_length":
-            handler.send_header("Content-Length", str(len(body)))
-        if start:
-            told = start + 1 if name == "other_part" else start
-            handler.send_header("Content-Range", f"bytes {told}-{len(self.content) - 1}/{len(self.content)}")
-        handler.end_headers()
-        handler.wfile.write(body[:number] if name in ("cut", "stall") else body)
-        if name == "stall":
-            handler.wfile.flush()
-            self.over.wait(5)
-
-
-@pytest.fixture
-def server(monkeypatch):
-    monkeypatch.setenv("no_proxy", "*")
-    server = Server()
-    yield server
-    server.over.set()
-    server.http.shutdown()
-    server.http.server_close()
-
-
 @pytest.fixture
 def tools(tmp_path):
     return Tools(base=tmp_path, downloads=tmp_path / "downloads")
 
 
 def part_of(tools, content):
-    tools.downloads.mkdir()
-    path = tools.downloads / f"{SHA256}.part"
-    path.write_bytes(content)
-    return path
+    with Pieces(tools.downloads / f"{SHA256}.parts").open_at(0) as write:
+        write(content)
 
 
 def get(source, tools, size=SIZE, sha256=SHA256):
@@ -104,7 +50,7 @@ def get(source, tools, size=SIZE, sha256=SHA256):
         (["unstated_length"], [None]),
         (["cut 1000"], [None, "bytes=1000-"]),
         (["cut 1000", "cut 500", "cut 0"], [None, "bytes=1000-", "bytes=1500-", "bytes=1500-"]),
-        (["cut 1000", "ignore_range"], [None, "bytes=1000-"]),
+        (["cut 1000", "ignore_range"], [None, "bytes=1000-", None]),
         (["cut 1000", "other_part"], [None, "bytes=1000-", None]),
         (["cut 1000", "status 503", "status 429"], [None, "bytes=1000-", "bytes=1000-", "bytes=1000-"]),
         (["status 500", "status 502"], [None, None, None]),
@@ -115,7 +61,7 @@ def get(source, tools, size=SIZE, sha256=SHA256):
 def test_whatever_the_server_does_the_file_comes_whole(server, tools, script, ranges, size):
     server.script = list(script)
     assert get(server.url, tools, size).read_bytes() == CONTENT
-    assert server.ranges == ranges
+    assert [asked for asked in server.ranges if asked != PROBE] == ranges
 
 
 def test_a_verified_download_is_never_fetched_again(server, tools):
@@ -145,14 +91,18 @@ def test_a_complete_part_is_only_verified(server, tools):
 def test_a_complete_part_of_unstated_size_is_only_verified(server, tools):
     part_of(tools, CONTENT)
     assert get(server.url, tools, size=None).read_bytes() == CONTENT
-    assert server.ranges == [f"bytes={SIZE}-"]
+    assert server.ranges == [PROBE]
 
 
-@pytest.mark.parametrize("left", [b"?" * 700, CONTENT + b"more"], ids=["other file", "too long"])
-def test_a_part_of_something_else_is_thrown_away(server, tools, left):
+@pytest.mark.parametrize(
+    ("left", "ranges"),
+    [(b"?" * 700, ["bytes=700-", None]), (b"?" * SIZE, [None]), (CONTENT + b"more", [None])],
+    ids=["other beginning", "other file", "too long"],
+)
+def test_a_part_of_something_else_is_thrown_away(server, tools, left, ranges):
     part_of(tools, left)
     assert get(server.url, tools).read_bytes() == CONTENT
-    assert server.ranges == [f"bytes={len(left)}-", None]
+    assert server.ranges == ranges
 
 
 def test_another_file_than_promised_is_refused_and_not_kept(server, tools):
@@ -183,7 +133,7 @@ def test_giving_up_says_why_and_keeps_what_came(server, tools):
     server.script = ["cut 9000", *["stall 0"] * 3]
     with pytest.raises(DownloadError, match=r"the server went silent, 3 times in a row; try again later to go on"):
         get(server.url, tools)
-    assert (tools.downloads / f"{SHA256}.part").read_bytes() == CONTENT[:9000]
+    assert (tools.downloads / f"{SHA256}.parts" / "whole").read_bytes() == CONTENT[:9000]
 
 
 def test_when_no_source_works_each_is_named(server, tools):
@@ -349,7 +299,7 @@ def test_the_real_archive_comes_through_a_server_that_fails(shared, server, tool
     content = archive.read_bytes()
     server.content = content
     server.script = ["status 503", f"cut {len(content) // 3}", "ignore_range", "serve"]
-    monkeypatch.setattr("tts.corpora.downloads.time.sleep", lambda _: None)
+    monkeypatch.setitem(obtain.__kwdefaults__, "patience", QUICK)
     config = ljspeech.Config(
         kind="ljspeech", url=server.url, sha256=hashlib.sha256(content).hexdigest(), size=len(content), limit=9
     )
