@@ -59,6 +59,9 @@ svg .validation { stroke: var(--accent); fill: var(--accent); stroke-width: 2; }
 svg polyline.validation { fill: none; }
 .wide { margin: 0; border-radius: 5px; }
 .wide svg { max-width: none; }
+svg .bar { fill: var(--accent); }
+.cases td:last-child { text-align: left; min-width: 15rem; }
+.cases th[title] { cursor: pointer; }
 svg .wave { stroke: var(--second); fill: none; stroke-width: 2; }
 svg .pause { fill: var(--line); }
 svg .boundary { stroke: var(--accent); fill: none; }

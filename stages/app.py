@@ -35,6 +35,7 @@ from stages import (
     why,
 )
 from stages import cache as cache_command
+from stages import corpus as corpus_command
 from tts.errors import TtsError
 
 app = typer.Typer(help="Turn recordings into text-to-speech voices.", no_args_is_help=True, add_completion=False)
@@ -69,7 +70,8 @@ def _one_line_errors(function: Callable[..., None]) -> Callable[..., None]:
 def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"the disk is full{f' ({error.filename})' if error.filename else ''}; free some space and run again"
-    return " ".join(str(error).split())
+    notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))  # which item it is about
+    return " ".join(f"{error}{notes}".split())
 
 
 _STAGES: dict[str, Callable[..., None]] = {
@@ -104,6 +106,11 @@ _cache = typer.Typer(help="Work in progress below .tts_cache.", no_args_is_help=
 _cache.command("size")(_one_line_errors(cache_command.size))
 _cache.command("clear")(_one_line_errors(cache_command.clear))
 app.add_typer(_cache, name="cache", rich_help_panel="Around them")
+
+_corpus = typer.Typer(help="Recordings and transcripts.", no_args_is_help=True)
+_corpus.callback()(lambda: None)  # with one command alone, typer would make it `tts corpus`
+_corpus.command("check")(_one_line_errors(corpus_command.check))
+app.add_typer(_corpus, name="corpus", rich_help_panel="Around them")
 
 
 def main() -> None:
