@@ -24,6 +24,7 @@ class Clip:
         shard, offset, num_samples: place in its audio shards.
         sample_rate: Hz.
         audio_sha256: of the samples.
+        speaker: who says it.
     """
 
     directory: Path
@@ -32,10 +33,11 @@ class Clip:
     num_samples: int
     sample_rate: int
     audio_sha256: str
+    speaker: str
 
     def waveform(self) -> npt.NDArray[np.float32]:
         """Samples in [-1, 1]."""
-        samples = _reader(self.directory).read(self.shard, self.offset, self.num_samples)
+        samples = _reader(self.directory).load(self.shard, self.offset, self.num_samples)
         return to_float(samples)
 
 
@@ -66,6 +68,7 @@ def read_clips(directory: Path) -> dict[str, Clip]:
             row["num_samples"],
             row["sample_rate"],
             row["audio_sha256"],
+            row["speaker"],
         )
         for row in rows
     }

@@ -16,8 +16,8 @@ from tts.errors import TtsError
 
 _LIBRARIES = {
     "torch": "training and synthesis",
-    "pyworld": "pitch",
-    "numba": "alignment",
+    "pyworld": "pitch by Harvest",
+    "numba": "alignment and pitch",
     "soundfile": "reading recordings",
     "espeakng_loader": "the demo corpus and IPA",
     "speechmos.dnsmos": "DNSMOS",

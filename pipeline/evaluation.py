@@ -16,15 +16,14 @@ import pyarrow as pa
 import torch
 
 from pipeline.fingerprint import file_key
-from pipeline.incremental import Fields, map_cached
-from pipeline.parallel import parallel_map
+from pipeline.incremental import Fields, Results, map_cached
 from pipeline.speaking import SPOKEN, VoiceFolders
 from tts.audio.files import read_audio, write_wav
 from tts.audio.prosody import PitchSettings
 from tts.audio.spectrogram import MelDefinition, require_equal
-from tts.config import to_plain
+from tts.config import build, to_plain
 from tts.data.features import CorpusFeatures
-from tts.data.tables import read_table, write_table
+from tts.data.tables import read_metadata, read_table, write_table
 from tts.errors import DataError
 from tts.interfaces import Inventory
 from tts.metrics.duration import TimedPhones
@@ -70,7 +69,6 @@ class Plan:
         voice: its models.
         spoken: data/audio/<voice>.
         corpus, mel, prosody, index: folders of the corpus.
-        pitch: search range of F0.
         settings: metrics and seed.
     """
 
@@ -80,7 +78,6 @@ class Plan:
     mel: Path
     prosody: Path
     index: Path
-    pitch: PitchSettings
     settings: EvaluateSettings
 
     def features(self) -> CorpusFeatures:
@@ -90,13 +87,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class _Clip:
-    """A clip on disk to be measured; picklable. Attributes as those of `Take`."""
+    """A clip on disk to be measured; picklable. Attributes as those of `Take`; `pitch` is its speaker's."""
 
     waveform: Path
     recording: Path
     in_step: bool
     predicted: TimedPhones | None
     aligned: TimedPhones | None
+    pitch: PitchSettings
 
     def content(self) -> list[Any]:
         """All that its scores depend on."""
@@ -104,7 +102,7 @@ class _Clip:
             file_key(self.waveform),
             file_key(self.recording),
             self.in_step,
-            *map(str, (self.predicted, self.aligned)),
+            *map(str, (self.predicted, self.aligned, self.pitch)),
         ]
 
 
@@ -120,23 +118,26 @@ def evaluate(plan: Plan, folder: Path, current: Stage) -> dict[str, dict[str, An
         DataError: the voice said nothing, or something that is not in the corpus.
         ConfigError: its mel definition is not the corpus'.
     """
-    spoken, workers = _read_spoken(plan), current.runtime.num_workers
-    _write_anchors(plan, folder / "audio", spoken, workers=workers, label=f"anchors {current.item}")
-    clips = {f"{each['utterance_id']}/{row}": clip for each in spoken for row, clip in _clips(plan, folder, each)}
-    shared = (plan.features().mel_definition, plan.pitch, plan.settings.metrics)
+    spoken = _read_spoken(plan)
+    _write_anchors(plan, folder / "audio", spoken, current)
+    pitch = read_pitch(plan.prosody)
+    clips = {
+        f"{each['utterance_id']}/{row}": clip for each in spoken for row, clip in _clips(plan, folder, pitch, each)
+    }
+    shared = (plan.features().mel_definition, plan.settings.metrics)
     results = map_cached(
         partial(_score_clip, *shared),
         clips,
         keys=current.utterance_keys({name: clip.content() for name, clip in clips.items()}, *map(str, shared)),
         store=current.store(),
-        workers=workers,
+        executor=current.executor,
         label=f"evaluate {current.item}",
     )
-    scores = [row for name in sorted(clips) for row in _score_rows(name, str(results.read(name, "scores")))]
+    scores = [row for name in sorted(clips) for row in _score_rows(name, results, plan.settings.metrics)]
     write_table(folder / "scores.parquet", scores, SCORES)
     _write_sentences(folder / "utterances.parquet", plan, [row["utterance_id"] for row in spoken])
     # Timings differ from run to run, so they stand in the metrics only.
-    return summarize([*scores, *_speeds(plan, spoken[:_TIMED], threads=workers)], plan.settings)
+    return summarize([*scores, *_speeds(plan, spoken[:_TIMED], threads=current.runtime.num_workers)], plan.settings)
 
 
 def summarize(scores: Sequence[Row], settings: EvaluateSettings) -> dict[str, dict[str, Any]]:
@@ -153,6 +154,19 @@ def summarize(scores: Sequence[Row], settings: EvaluateSettings) -> dict[str, di
         }
         for row in ROWS
     }
+
+
+def read_pitch(prosody: Path) -> dict[str, PitchSettings]:
+    """How the pitch of each speaker's recordings was measured; a voice is compared with them, and so measured alike.
+
+    Raises:
+        DataError: the folder is of an older version.
+    """
+    path = prosody / "prosody.parquet"
+    stored = read_metadata(path).get("pitch")
+    if stored is None:
+        raise DataError(f"{path}: does not tell how pitch was measured; run `tts prosody` again")
+    return {name: build(PitchSettings, each, where="pitch") for name, each in json.loads(stored).items()}
 
 
 def _read_spoken(plan: Plan) -> list[Row]:
@@ -176,19 +190,13 @@ def _write_sentences(path: Path, plan: Plan, names: Sequence[str]) -> None:
     write_table(path, rows, SENTENCES, metadata=metadata)
 
 
-def _write_anchors(plan: Plan, audio: Path, spoken: Sequence[Row], *, workers: int, label: str) -> None:
+def _write_anchors(plan: Plan, audio: Path, spoken: Sequence[Row], current: Stage) -> None:
     """Write the anchors' waveforms into ``<row>/<utterance_id>.wav``."""
     for row in ROWS[1:]:
         (audio / row).mkdir(parents=True)
     names = [each["utterance_id"] for each in spoken]
-    written = parallel_map(
-        partial(_write_anchors_of, plan, audio),
-        names,
-        workers=plan.voice.workers(workers),
-        label=label,
-        total=len(names),
-    )
-    deque(written, maxlen=0)
+    write = partial(_write_anchors_of, plan, audio)
+    deque(plan.voice.executor(current).map(write, names, label=f"anchors {current.item}"), maxlen=0)
 
 
 def _write_anchors_of(plan: Plan, audio: Path, name: str) -> None:
@@ -205,31 +213,36 @@ def _write_anchors_of(plan: Plan, audio: Path, name: str) -> None:
         write_wav(audio / row / f"{name}.wav", waveform, sample_rate=definition.sample_rate)
 
 
-def _clips(plan: Plan, folder: Path, spoken: Row) -> Iterator[tuple[str, _Clip]]:
+def _clips(plan: Plan, folder: Path, pitch: Mapping[str, PitchSettings], spoken: Row) -> Iterator[tuple[str, _Clip]]:
     features, name = plan.features(), spoken["utterance_id"]
     predicted = TimedPhones(spoken["phones"], spoken["durations"])
     aligned = TimedPhones(list(features.utterances[name].phones), features.prosody(name).durations.tolist())
     files = {row: folder / "audio" / row / f"{name}.wav" for row in ROWS[1:]}
-    recording = files["ground_truth"]
-    yield "voice", _Clip(plan.spoken / f"{name}.wav", recording, in_step=False, predicted=predicted, aligned=aligned)
+    clip = partial(_Clip, recording=files["ground_truth"], pitch=pitch[features.utterances[name].speaker])
+    yield "voice", clip(plan.spoken / f"{name}.wav", in_step=False, predicted=predicted, aligned=aligned)
     for row, file in files.items():
-        yield row, _Clip(file, recording, in_step=True, predicted=None, aligned=None)
+        yield row, clip(file, in_step=True, predicted=None, aligned=None)
 
 
-def _score_clip(definition: MelDefinition, pitch: PitchSettings, metrics: Collection[str], clip: _Clip) -> Fields:
+def _score_clip(definition: MelDefinition, metrics: Collection[str], clip: _Clip) -> Fields:
     torch.set_num_threads(1)
     rate = definition.sample_rate
     waveform, recording = (
         read_audio(path, sample_rate=rate, stated_rate=rate) for path in (clip.waveform, clip.recording)
     )
     take = Take(waveform, recording, in_step=clip.in_step, predicted=clip.predicted, aligned=clip.aligned)
-    return {"scores": np.array(json.dumps(asdict(score(take, definition, pitch, metrics))))}
+    return {"scores": np.array(json.dumps(asdict(score(take, definition, clip.pitch, metrics))))}
 
 
-def _score_rows(clip: str, scores: str) -> Iterator[Row]:
-    """Rows of scores.parquet from the name and the scores of a clip."""
+def _score_rows(clip: str, results: Results, metrics: Collection[str]) -> Iterator[Row]:
+    """Rows of scores.parquet of a clip."""
     name, _, row = clip.rpartition("/")
-    found = json.loads(scores)
+    if clip in results.rejected:
+        why = results.rejected[clip]
+        measured = (metric for metric in metrics if metric != "real_time_factor")
+        yield from (_score_row(name, row, metric, reason=f"{why.reason}: {why.detail}") for metric in measured)
+        return
+    found = json.loads(str(results.read(clip, "scores")))
     for metric, value in found["values"].items():
         yield _score_row(name, row, metric, value=value)
     for metric, reason in found["reasons"].items():

@@ -16,6 +16,7 @@ from pipeline.ledger import Loss, write_rejections
 from tts.alignment.durations import frame_durations
 from tts.audio.prosody import PitchSettings, f0, phone_energy, phone_pitch
 from tts.audio.spectrogram import MelDefinition, frame_energy, magnitude, min_samples
+from tts.config import to_plain
 from tts.data.shards import layout, write_shards
 from tts.data.tables import PROSODY, write_table
 
@@ -23,9 +24,11 @@ PER_PHONE = {"durations": np.int32, "pitch_phone": np.float32, "energy_phone": n
 PER_FRAME = {"pitch": np.float32, "energy": np.float32}
 
 
-def prosody_of(aligned: AlignedClip, definition: MelDefinition, settings: PitchSettings) -> Fields | Rejected:
+def prosody_of(
+    aligned: AlignedClip, definition: MelDefinition, speaker_pitch: Mapping[str, PitchSettings]
+) -> Fields | Rejected:
     """Durations, pitch and energy of a clip, per phone and per frame."""
-    clip = aligned.clip
+    clip, settings = aligned.clip, speaker_pitch[aligned.clip.speaker]
     if clip.num_samples < min_samples(definition):
         detail = f"{clip.num_samples} samples, n_fft {definition.n_fft} needs {min_samples(definition)}"
         return Rejected("too short for a frame", detail)
@@ -44,8 +47,18 @@ def prosody_of(aligned: AlignedClip, definition: MelDefinition, settings: PitchS
     }
 
 
-def write_prosody(folder: Path, results: Results, clips: Mapping[str, AlignedClip], *, num_shards: int) -> list[Loss]:
-    """Write durations, pitch and energy shards, their table and the ledger; give the losses."""
+def write_prosody(
+    folder: Path,
+    results: Results,
+    clips: Mapping[str, AlignedClip],
+    speaker_pitch: Mapping[str, PitchSettings],
+    *,
+    num_shards: int,
+) -> list[Loss]:
+    """Write durations, pitch and energy shards, their table and the ledger; give the losses.
+
+    The table says in its metadata how each speaker's pitch was measured.
+    """
     num_phones, num_frames = results.lengths("durations"), results.lengths("pitch")
     digests = {
         field: write_shards(
@@ -67,5 +80,7 @@ def write_prosody(folder: Path, results: Results, clips: Mapping[str, AlignedCli
         }
         for name, (shard, offset) in layout(num_phones, num_shards).items()
     ]
-    write_table(folder / "prosody.parquet", rows, PROSODY, metadata={"arrays_sha256": json.dumps(digests)})
+    pitch = {name: to_plain(settings) for name, settings in speaker_pitch.items()}
+    metadata = {"arrays_sha256": json.dumps(digests), "pitch": json.dumps(pitch)}
+    write_table(folder / "prosody.parquet", rows, PROSODY, metadata=metadata)
     return write_rejections(folder / "dropped.parquet", results.rejected, stage="prosody")

@@ -14,23 +14,28 @@ def run(corpus: str) -> None:
     from pipeline.clips import read_aligned_clips
     from pipeline.incremental import map_cached
     from pipeline.output import replaced_directory
+    from pipeline.pitch_ranges import speaker_pitch
     from pipeline.prosody import prosody_of, write_prosody
     from pipeline.stage import stage
     from tts.config import to_plain
 
     with stage("prosody", corpus) as current:
-        definition, pitch = current.params.audio, current.params.pitch
+        definition = current.params.audio
         clips = read_aligned_clips(current.paths.corpus(corpus), current.paths.alignments(corpus))
-        contents = {name: [clip.clip.audio_sha256, clip.phones, clip.ends.tolist()] for name, clip in clips.items()}
+        pitch = speaker_pitch(clips, current)
+        contents = {
+            name: [each.clip.audio_sha256, each.phones, each.ends.tolist(), to_plain(pitch[each.clip.speaker])]
+            for name, each in clips.items()
+        }
         results = map_cached(
-            partial(prosody_of, definition=definition, settings=pitch),
+            partial(prosody_of, definition=definition, speaker_pitch=pitch),
             clips,
-            keys=current.utterance_keys(contents, to_plain(definition), to_plain(pitch)),
+            keys=current.utterance_keys(contents, to_plain(definition)),
             store=current.store(),
-            workers=current.runtime.num_workers,
+            executor=current.executor,
             label=f"prosody {corpus}",
         )
         with replaced_directory(current.paths.prosody(corpus)) as folder:
-            losses = write_prosody(folder, results, clips, num_shards=current.params.shards.count)
+            losses = write_prosody(folder, results, clips, pitch, num_shards=current.params.shards.count)
             current.check_losses(losses, num_clips=len(clips))
         current.say_results(current.paths.prosody(corpus), results)

@@ -26,19 +26,29 @@ def read_audio(path: Path, *, sample_rate: int, stated_rate: int | None = None) 
     Raises:
         AudioError: the file is missing, empty, truncated, not audio, has another rate than stated, or holds NaN.
     """
-    channels, file_rate = _decode(path)
-    if file_rate not in _PLAUSIBLE_RATES:
-        raise AudioError(f"{path}: states a sample rate of {file_rate} Hz; its header is damaged")
+    channels, file_rate = decode(path)
     if stated_rate is not None and file_rate != stated_rate:
         raise AudioError(f"{path}: has {file_rate} Hz where the corpus states {stated_rate}; correct one of them")
-    if not np.isfinite(channels).all():
-        raise AudioError(f"{path}: holds samples that are NaN or infinite; export it again")
     waveform: Waveform = channels.mean(axis=1, dtype=np.float32)
     if file_rate != sample_rate:
         import soxr
 
         waveform = soxr.resample(waveform, file_rate, sample_rate)
     return np.clip(waveform, -1.0, 1.0)
+
+
+def decode(path: Path) -> tuple[Waveform, int]:
+    """Give a file as it is: samples [samples, channels] float32, full scale 1, and their rate in Hz.
+
+    Raises:
+        AudioError: the file is missing, empty, truncated, not audio, or holds NaN.
+    """
+    channels, rate = _read(path)
+    if rate not in _PLAUSIBLE_RATES:
+        raise AudioError(f"{path}: states a sample rate of {rate} Hz; its header is damaged")
+    if not np.isfinite(channels).all():
+        raise AudioError(f"{path}: holds samples that are NaN or infinite; export it again")
+    return channels, rate
 
 
 def write_wav(path: Path, waveform: Waveform | npt.NDArray[np.int16], *, sample_rate: int) -> None:
@@ -54,7 +64,7 @@ def write_wav(path: Path, waveform: Waveform | npt.NDArray[np.int16], *, sample_
         file.writeframes(to_int16(waveform).astype("<i2").tobytes())
 
 
-def _decode(path: Path) -> tuple[Waveform, int]:
+def _read(path: Path) -> tuple[Waveform, int]:
     """Give [samples, channels] and the file's rate."""
     import soundfile
 
