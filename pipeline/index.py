@@ -126,12 +126,12 @@ def _clips(paths: Paths, corpus: str, rows: Sequence[Row]) -> Iterator[Clip]:
         yield Clip(
             row=row,
             sample_rate=sample_rates[row["utterance_id"]],
-            mel=mel.read(row["shard"], row["mel_offset"], row["num_frames"]),
-            durations=arrays["durations"].read(*phone_place),
-            pitch_phone=arrays["pitch_phone"].read(*phone_place),
-            energy_phone=arrays["energy_phone"].read(*phone_place),
-            pitch=arrays["pitch"].read(*frame_place),
-            energy=arrays["energy"].read(*frame_place),
+            mel=mel.load(row["shard"], row["mel_offset"], row["num_frames"]),
+            durations=arrays["durations"].load(*phone_place),
+            pitch_phone=arrays["pitch_phone"].load(*phone_place),
+            energy_phone=arrays["energy_phone"].load(*phone_place),
+            pitch=arrays["pitch"].load(*frame_place),
+            energy=arrays["energy"].load(*frame_place),
         )
 
 

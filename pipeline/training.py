@@ -78,9 +78,8 @@ class Run:
             batches = VocoderTraining(features, train, settings, seed=self.settings.seed)
             return TrainingData(batches, vocoder_validation(features, validation, settings))
         reader = AcousticBatches(features, self.inventory, network.level)  # type: ignore[arg-type]
-        frames = {name: row.num_frames for name, row in features.utterances.items()}
-        plan = AcousticTraining(reader, {name: frames[name] for name in train}, settings, seed=self.settings.seed)
-        return TrainingData(plan, acoustic_validation(reader, {name: frames[name] for name in validation}, settings))
+        plan = AcousticTraining(reader, features.num_frames(train), settings, seed=self.settings.seed)
+        return TrainingData(plan, acoustic_validation(reader, features.num_frames(validation), settings))
 
     def export(self, folder: Path, task: Task) -> None:
         """Write the model folder."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tts.audio.spectrogram import MelDefinition, num_frames
 from tts.data.invariants import Clip, check_clips, check_corpus
-from tts.data.shards import ShardReader, layout, shard_of, write_shards
+from tts.data.shards import ShardReader, layout, pad, shard_of, write_shards
 from tts.data.splits import SplitSettings, assign_splits
 from tts.data.statistics import StatisticsBuilder
 from tts.data.tables import DROPPED, read_table, write_table
@@ -35,6 +35,19 @@ def test_shards_give_back_what_was_written(tmp_path_factory, lengths, count):
     reader = ShardReader(folder, "mel")
     for name, (shard, offset) in layout(lengths, count).items():
         assert np.array_equal(reader.read(shard, offset, lengths[name]), arrays[name])
+        assert np.array_equal(reader.load(shard, offset, lengths[name]), arrays[name])
+
+
+@given(lengths=st.lists(st.integers(0, 9), min_size=1, max_size=9))
+def test_padded_arrays_are_followed_by_zeros(lengths):
+    arrays = [np.full((length, 2), number + 1, np.int32) for number, length in enumerate(lengths)]
+    padded = pad(arrays, np.int64)
+    assert padded.shape == (len(lengths), max(lengths), 2)
+    assert padded.dtype == np.int64
+    for row, array in zip(padded, arrays, strict=True):
+        assert np.array_equal(row[: len(array)], array)
+        assert not row[len(array) :].any()
+    assert pad(arrays).dtype == np.int32
 
 
 def test_equal_arrays_give_equal_bytes_and_digest(tmp_path):

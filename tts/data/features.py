@@ -7,49 +7,46 @@ Three lines to look at a clip: ``features = CorpusFeatures(Path("data/corpus/dem
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from tts.audio.samples import to_float
 from tts.audio.spectrogram import MelDefinition, num_frames
 from tts.config import build
-from tts.data.shards import ShardReader
+from tts.data.shards import Array, ShardReader
 from tts.data.splits import SplitSettings, assign_splits
-from tts.data.tables import MANIFEST, MEL, UTTERANCES, read_metadata, read_table
+from tts.data.tables import MANIFEST, MEL, UTTERANCES, read_arrow, read_metadata
+from tts.data.utterances import Positions, Utterances
 from tts.errors import ConfigError, DataError
 from tts.interfaces import Inventory, Statistics
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
+Kind = Literal["audio", "mel", "durations", "pitch_phone", "energy_phone", "pitch", "energy"]
+
+_PHONES, _FRAMES = ("phone_offset", "num_phones"), ("frame_offset", "num_frames")
+_PROSODY: dict[Kind, tuple[str, str]] = {
+    "durations": _PHONES,
+    "pitch_phone": _PHONES,
+    "energy_phone": _PHONES,
+    "pitch": _FRAMES,
+    "energy": _FRAMES,
+}
+_PLACES: dict[Kind, tuple[str, str]] = {
+    "audio": ("audio_offset", "num_samples"),
+    "mel": ("mel_offset", "num_frames"),
+    **_PROSODY,
+}
+"""Columns of the index that say where in its shard an array begins, and how long it is."""
 
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Utterance:
-    """One row of the index; what only the index knows is empty where a corpus is read without it."""
-
-    utterance_id: str
-    speaker: str
-    language: str
-    style: str
-    text: str
-    normalized_text: str
-    num_samples: int
-    num_frames: int
-    shard: int
-    audio_offset: int
-    mel_offset: int
-    split: str = ""
-    phones: tuple[str, ...] = ()
-    num_phones: int = 0
-    phone_offset: int = 0
-    frame_offset: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,18 +96,25 @@ class CorpusFeatures:
             DataError: a table is missing, or two of them disagree.
         """
         self.mel_definition = _mel_definition(mel)
-        rows = _indexed(index) if index else _joined(corpus, mel, split)
-        self.utterances = {row.utterance_id: row for row in rows}
-        _check_lengths(self.utterances.values(), self.mel_definition, mel)
-        self._audio = ShardReader(corpus, "audio")
-        self._mel = ShardReader(mel, "mel")
-        names = ("durations", "pitch_phone", "energy_phone", "pitch", "energy")
-        self._prosody = {name: ShardReader(prosody, name) for name in names} if prosody else {}
+        self.utterances = Utterances(_indexed(index) if index else _joined(corpus, mel, split))
+        _check_lengths(self.utterances, self.mel_definition, mel)
+        folders = {"audio": corpus, "mel": mel, **(dict.fromkeys(_PROSODY, prosody) if prosody else {})}
+        self._shards = {kind: ShardReader(folder, kind) for kind, folder in folders.items()}
 
     @property
     def ids(self) -> list[str]:
         """All utterance ids, sorted."""
-        return list(self.utterances)
+        return list(self.utterances.ids)
+
+    @property
+    def has_prosody(self) -> bool:
+        """Whether durations, pitch and energy can be read."""
+        return "durations" in self._shards
+
+    def num_frames(self, ids: Sequence[str]) -> dict[str, int]:
+        """Mel frames by id."""
+        frames = self.utterances.numbers["num_frames"][self.utterances.positions(ids)]
+        return dict(zip(ids, frames.tolist(), strict=True))
 
     def audio(self, utterance_id: str, start: int = 0, length: int | None = None) -> Floats:
         """Waveform [samples] in [-1, 1], or a part of it; only the part is read.
@@ -120,9 +124,7 @@ class CorpusFeatures:
             start: first sample.
             length: samples; None = to the end.
         """
-        row = self.utterances[utterance_id]
-        length = row.num_samples - start if length is None else length
-        return to_float(self._audio.read(row.shard, row.audio_offset + start, length))
+        return to_float(self._part("audio", utterance_id, start, length))
 
     def mel(self, utterance_id: str, start: int = 0, length: int | None = None) -> Floats:
         """Log-mel [frames, mels], or a part of it, as a read-only view.
@@ -132,17 +134,30 @@ class CorpusFeatures:
             start: first frame.
             length: frames; None = to the end.
         """
-        row = self.utterances[utterance_id]
-        length = row.num_frames - start if length is None else length
-        return cast("Floats", self._mel.read(row.shard, row.mel_offset + start, length))
+        return cast("Floats", self._part("mel", utterance_id, start, length))
 
     def prosody(self, utterance_id: str) -> Prosody:
         """Durations, pitch and energy as read-only views."""
-        row = self.utterances[utterance_id]
-        return Prosody(
-            *(self._prosody_view(name, row, per_phone=True) for name in ("durations", "pitch_phone", "energy_phone")),
-            *(self._prosody_view(name, row, per_phone=False) for name in ("pitch", "energy")),
-        )
+        return Prosody(**{kind: self._part(kind, utterance_id) for kind in _PROSODY})
+
+    def views(self, kind: Kind, ids: Sequence[str]) -> list[Array]:
+        """Arrays of one kind of many clips, as read-only views of what is on disk: audio is of 16 bits."""
+        offset, length = _PLACES[kind]
+        numbers, rows = self.utterances.numbers, self.utterances.positions(ids)
+        return self._views(kind, rows, numbers[offset][rows], numbers[length][rows])
+
+    def segments(self, kind: Kind, ids: Sequence[str], starts: Positions, length: int) -> list[Array]:
+        """Parts of equal length of many clips, as `views` gives the whole.
+
+        Args:
+            kind: of array.
+            ids: of the clips.
+            starts: [clips] first row of each part.
+            length: rows of every part.
+        """
+        rows = self.utterances.positions(ids)
+        first = self.utterances.numbers[_PLACES[kind][0]][rows] + starts
+        return self._views(kind, rows, first, np.full(len(ids), length))
 
     def select(
         self, split: str, *, speakers: Collection[str] | None = None, styles: Collection[str] | None = None
@@ -152,22 +167,22 @@ class CorpusFeatures:
         Raises:
             ConfigError: a name is not in the corpus.
         """
-        rows = self.utterances.values()
-        _require_known(speakers, {row.speaker for row in rows}, "speaker")
-        _require_known(styles, {row.style for row in rows}, "style")
-        wanted = (
-            row
-            for row in rows
-            if row.split == split
-            and (speakers is None or row.speaker in speakers)
-            and (styles is None or row.style in styles)
-        )
-        return [row.utterance_id for row in wanted]
+        table = self.utterances.table
+        wanted = pc.equal(table["split"], split)
+        for column, names in (("speaker", speakers), ("style", styles)):
+            if names is not None:
+                _require_known(names, pc.unique(table[column]).to_pylist(), column)
+                wanted = pc.and_(wanted, pc.is_in(table[column], value_set=pa.array(sorted(names), pa.string())))
+        ids: list[str] = table["utterance_id"].filter(wanted).to_pylist()
+        return ids
 
-    def _prosody_view(self, name: str, row: Utterance, *, per_phone: bool) -> Any:  # noqa: ANN401
-        if per_phone:
-            return self._prosody[name].read(row.shard, row.phone_offset, row.num_phones)
-        return self._prosody[name].read(row.shard, row.frame_offset, row.num_frames)
+    def _part(self, kind: Kind, utterance_id: str, start: int = 0, length: int | None = None) -> Array:
+        (whole,) = self.views(kind, [utterance_id])
+        return whole[start:] if length is None else whole[start : start + length]
+
+    def _views(self, kind: Kind, rows: Positions, offsets: Positions, lengths: Positions) -> list[Array]:
+        places = zip(self.utterances.numbers["shard"][rows].tolist(), offsets.tolist(), lengths.tolist(), strict=True)
+        return [self._shards[kind].read(*place) for place in places]
 
 
 def read_inventory(
@@ -210,32 +225,38 @@ def read_inventory(
     )
 
 
-def _indexed(index: Path) -> list[Utterance]:
-    rows = read_table(index / "utterances.parquet", UTTERANCES)
-    return [Utterance(**{**row, "phones": tuple(row["phones"])}) for row in rows]
+def _indexed(index: Path) -> pa.Table:
+    return read_arrow(index / "utterances.parquet", UTTERANCES).select(UTTERANCES.names)
 
 
-def _joined(corpus: Path, mel: Path, split: SplitSettings | None) -> list[Utterance]:
+def _joined(corpus: Path, mel: Path, split: SplitSettings | None) -> pa.Table:
     """Rows of every clip that has a mel; splits are drawn over the whole manifest, so that they match the index's."""
-    clips = {row["utterance_id"]: row for row in read_table(corpus / "manifest.parquet", MANIFEST)}
-    texts = {name: row["normalized_text"] for name, row in clips.items()}
-    speakers = {name: row["speaker"] for name, row in clips.items()}
-    splits = assign_splits(texts, speakers, split) if split else {}
-    rows = []
-    for row in read_table(mel / "mel.parquet", MEL):
-        clip = clips.get(row["utterance_id"])
-        if clip is None or clip["shard"] != row["shard"]:
-            raise DataError(f"{mel}: {row['utterance_id']} is not where {corpus} has it; rebuild the mel features")
-        place = {"audio_offset": clip["offset"], "mel_offset": row["offset"], "num_frames": row["num_frames"]}
-        kept = {key: clip[key] for key in clip if key not in ("offset", "sample_rate", "audio_sha256")}
-        rows.append(Utterance(**kept, **place, split=splits.get(row["utterance_id"], "")))
-    return rows
+    clips = read_arrow(corpus / "manifest.parquet", MANIFEST).select(MANIFEST.names)
+    clips = clips.append_column("split", pa.array(_splits(clips, split), pa.string()))
+    mels = read_arrow(mel / "mel.parquet", MEL)
+    found = pc.index_in(mels["utterance_id"], value_set=clips["utterance_id"].combine_chunks())
+    table = clips.take(found)  # a row of nulls where a mel has no clip
+    moved = pc.invert(pc.fill_null(pc.equal(table["shard"], mels["shard"]), fill_value=False))
+    if pc.any(moved).as_py():
+        name = mels["utterance_id"].filter(moved)[0].as_py()
+        raise DataError(f"{mel}: {name} is not where {corpus} has it; rebuild the mel features")
+    table = table.rename_columns({"offset": "audio_offset"}).drop_columns(["sample_rate", "audio_sha256"])
+    return table.append_column("mel_offset", mels["offset"]).append_column("num_frames", mels["num_frames"])
 
 
-def _check_lengths(rows: Collection[Utterance], definition: MelDefinition, mel: Path) -> None:
-    wrong = [row.utterance_id for row in rows if row.num_frames != num_frames(row.num_samples, definition)]
-    if wrong:
-        named = ", ".join(wrong[:_SHOWN])
+def _splits(clips: pa.Table, settings: SplitSettings | None) -> list[str]:
+    ids, texts, speakers = (clips[name].to_pylist() for name in ("utterance_id", "normalized_text", "speaker"))
+    if settings is None:
+        return [""] * len(ids)
+    splits = assign_splits(dict(zip(ids, texts, strict=True)), dict(zip(ids, speakers, strict=True)), settings)
+    return [splits[name] for name in ids]
+
+
+def _check_lengths(utterances: Utterances, definition: MelDefinition, mel: Path) -> None:
+    frames, samples = utterances.numbers["num_frames"], utterances.numbers["num_samples"]
+    wrong = np.flatnonzero(frames != [num_frames(each, definition) for each in samples.tolist()])
+    if len(wrong):
+        named = ", ".join(utterances.ids[position] for position in wrong[:_SHOWN])
         raise DataError(
             f"{mel}: {len(wrong)} clips have other lengths than their audio ({named}); rebuild the mel features"
         )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
+_Header = tuple[int, np.dtype[Any], tuple[int, ...]]
 
 
 def shard_of(utterance_id: str, count: int) -> int:
@@ -81,23 +83,57 @@ def write_shards(
 
 
 class ShardReader:
-    """Slices of one array kind; each shard is opened once, as a memory map."""
+    """Slices of one array kind; each shard is opened once."""
 
     def __init__(self, directory: Path, name: str) -> None:
         self._directory = directory
         self._name = name
-        self._open: dict[int, Array] = {}
+        self._maps: dict[int, Array] = {}
+        self._headers: dict[int, _Header] = {}
 
     def read(self, shard: int, offset: int, length: int) -> Array:
-        """Rows [offset, offset + length) of a shard, as a read-only view."""
-        return self._shard(shard)[offset : offset + length]
+        """Rows [offset, offset + length) of a shard, as a read-only view of a memory map."""
+        if shard not in self._maps:
+            # A plain array over the map: slicing the map's own class takes several times as long.
+            self._maps[shard] = np.asarray(np.lib.format.open_memmap(self._path(shard), mode="r"))
+        return self._maps[shard][offset : offset + length]
 
-    def _shard(self, shard: int) -> Array:
-        if shard not in self._open:
-            path = shard_path(self._directory, self._name, shard)
-            self._open[shard] = np.lib.format.open_memmap(path, mode="r")
-        return self._open[shard]
+    def load(self, shard: int, offset: int, length: int) -> Array:
+        """The same rows, read into memory: a pass over a whole corpus by maps would hold all of it resident."""
+        path = self._path(shard)
+        if shard not in self._headers:
+            self._headers[shard] = _read_header(path)
+        start, dtype, trailing = self._headers[shard]
+        width = math.prod(trailing)
+        rows = np.fromfile(path, dtype, length * width, offset=start + offset * width * dtype.itemsize)
+        return rows.reshape(length, *trailing)
+
+    def _path(self, shard: int) -> Path:
+        return shard_path(self._directory, self._name, shard)
 
     def __getstate__(self) -> dict[str, object]:
         # Memory maps do not survive pickling; loader workers open their own.
-        return {"_directory": self._directory, "_name": self._name, "_open": {}}
+        return {"_directory": self._directory, "_name": self._name, "_maps": {}, "_headers": {}}
+
+
+def _read_header(path: Path) -> _Header:
+    """Byte of the first row, type, and shape of a row."""
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        return file.tell(), dtype, shape[1:]
+
+
+def pad(arrays: Sequence[Array], dtype: npt.DTypeLike | None = None) -> Array:
+    """Lay arrays [length, ...] side by side as one zero-padded [arrays, longest, ...], copying each once.
+
+    Args:
+        arrays: at least one, all of one dtype and trailing shape.
+        dtype: of the result; None = theirs.
+    """
+    longest = max(map(len, arrays))
+    padded = np.empty((len(arrays), longest, *arrays[0].shape[1:]), dtype=dtype or arrays[0].dtype)
+    for row, array in zip(padded, arrays, strict=True):
+        row[: len(array)] = array
+        row[len(array) :] = 0  # the rest alone: zeroing all of it first would write most of it twice
+    return padded

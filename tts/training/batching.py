@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Literal
 
@@ -13,9 +12,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tts.data.features import CorpusFeatures
+from tts.audio.samples import to_float
+from tts.data.features import CorpusFeatures, Kind
+from tts.data.shards import Array, pad
+from tts.data.utterances import NOWHERE, Positions
 from tts.errors import ConfigError, DataError, TrainingError
 from tts.interfaces import AcousticBatch, Inventory, VocoderBatch
+from tts.training.sampling import LengthSampler, fixed_batches
 from tts.training.seeding import generator
 from tts.training.settings import BatchSettings
 
@@ -23,15 +26,12 @@ logger = logging.getLogger(__name__)
 
 Level = Literal["phone", "frame"]
 
-_BATCHES_PER_BUCKET = 4
-"""Clips are shuffled among so many batches of similar length: more mixes better, fewer pads less."""
-
 _VALIDATION_CLIPS = 128
 """Clips heard at each validation at most, spread evenly over the ids."""
 
 
 class AcousticBatches:
-    """Padded batches of clips of similar length."""
+    """Padded batches of clips."""
 
     def __init__(self, features: CorpusFeatures, inventory: Inventory, level: Level) -> None:
         """Keep what the batches are read from.
@@ -41,35 +41,40 @@ class AcousticBatches:
             inventory: whose ids the batches carry.
             level: whether pitch and energy are those of phones or of frames.
         """
-        self._features = features
-        self._symbol_ids = {name: number for number, name in enumerate(inventory.symbols)}
-        self._speaker_ids = {name: number for number, name in enumerate(inventory.speakers)}
-        self._style_ids = {name: number for number, name in enumerate(inventory.styles)}
-        self._per_phone = level == "phone"
+        utterances = features.utterances
+        self._features, self._inventory = features, inventory
+        self._phones, self._phone_starts = utterances.phone_codes(inventory.symbols)
+        self._speakers = utterances.codes("speaker", inventory.speakers)
+        self._styles = utterances.codes("style", inventory.styles)
+        self._kinds: tuple[Kind, Kind] = ("pitch_phone", "energy_phone") if level == "phone" else ("pitch", "energy")
 
     def read(self, ids: Sequence[str]) -> AcousticBatch:
-        """Give the clips of these ids as one batch."""
-        rows = [self._features.utterances[name] for name in ids]
-        prosody = [self._features.prosody(name) for name in ids]
+        """Give the clips of these ids as one batch.
+
+        Raises:
+            DataError: a phone, speaker or style of a clip is not in the inventory.
+        """
+        features, rows = self._features, self._features.utterances.positions(ids)
+        codes = [self._phones[start:end] for start, end in self._phone_places(rows)]
+        phones, speakers, styles = pad(codes), self._speakers[rows], self._styles[rows]
+        for what, found in (("phone", phones), ("speaker", speakers), ("style", styles)):
+            _require_known(what, found, ids)
+        pitch, energy = self._kinds
         return AcousticBatch(
             utterance_ids=tuple(ids),
-            phones=_padded([self._phone_ids(name) for name in ids], np.int64),
-            phone_lengths=torch.tensor([row.num_phones for row in rows]),
-            mel=_padded([self._features.mel(name) for name in ids], np.float32),
-            mel_lengths=torch.tensor([row.num_frames for row in rows]),
-            durations=_padded([each.durations for each in prosody], np.int64),
-            pitch=_padded([each.pitch_phone if self._per_phone else each.pitch for each in prosody], np.float32),
-            energy=_padded([each.energy_phone if self._per_phone else each.energy for each in prosody], np.float32),
-            speaker_ids=torch.tensor([self._speaker_ids[row.speaker] for row in rows]),
-            style_ids=torch.tensor([self._style_ids[row.style] for row in rows]),
+            phones=torch.from_numpy(phones),
+            phone_lengths=torch.tensor([len(each) for each in codes]),
+            mel=_padded(features.views("mel", ids)),
+            mel_lengths=torch.from_numpy(features.utterances.numbers["num_frames"][rows]),
+            durations=_padded(features.views("durations", ids), np.int64),
+            pitch=_padded(features.views(pitch, ids)),
+            energy=_padded(features.views(energy, ids)),
+            speaker_ids=torch.from_numpy(speakers),
+            style_ids=torch.from_numpy(styles),
         )
 
-    def _phone_ids(self, utterance_id: str) -> npt.NDArray[np.int64]:
-        phones = self._features.utterances[utterance_id].phones
-        try:
-            return np.array([self._symbol_ids[phone] for phone in phones], dtype=np.int64)
-        except KeyError as error:
-            raise DataError(f"{utterance_id}: phone {error} is not among the symbols; rebuild the index") from error
+    def _phone_places(self, rows: Positions) -> Iterable[tuple[int, int]]:
+        return zip(self._phone_starts[rows].tolist(), self._phone_starts[rows + 1].tolist(), strict=True)
 
 
 class AcousticTraining:
@@ -93,25 +98,12 @@ class AcousticTraining:
         if settings.segment_frames is not None:
             raise ConfigError("batch.segment_frames has no effect on acoustic systems; remove it")
         _require_enough(len(lengths), settings.size)
-        self._batches, self._seed = batches, seed
-        self._buckets = _buckets(lengths, settings)
-        self._per_epoch = sum(count for _, count in self._buckets)
-        self._epoch = lru_cache(maxsize=2)(self._plan)
+        self._batches = batches
+        self.ids = LengthSampler(lengths, settings, seed=seed).ids
 
     def __call__(self, index: int) -> AcousticBatch:
         """Give the batch of this running number."""
         return self._batches.read(self.ids(index))
-
-    def ids(self, index: int) -> list[str]:
-        """Clips of the batch of this running number."""
-        epoch, position = divmod(index, self._per_epoch)
-        return self._epoch(epoch)[position]
-
-    def _plan(self, epoch: int) -> list[list[str]]:
-        draw = generator(self._seed, epoch)
-        parts = (np.array_split(draw.permutation(ids), count) for ids, count in self._buckets)
-        batches = [part.tolist() for group in parts for part in group]
-        return [batches[number] for number in draw.permutation(len(batches))]
 
 
 class VocoderTraining:
@@ -133,7 +125,7 @@ class VocoderTraining:
         self._segments = _Segments(features, settings)
         self._ids = self._segments.long_enough(ids, "training")
         _require_enough(len(self._ids), settings.size)
-        self._size, self._seed = settings.size, seed
+        self._size, self._seed = self._segments.size, seed
         self._order = lru_cache(maxsize=2)(self._shuffle)
 
     def __call__(self, index: int) -> VocoderBatch:
@@ -157,8 +149,7 @@ def acoustic_validation(
         TrainingError: there are none.
     """
     chosen = {name: lengths[name] for name in _some(sorted(lengths))}
-    parts = (np.array_split(np.array(ids, dtype=object), count) for ids, count in _buckets(chosen, settings))
-    return [batches.read(part.tolist()) for group in parts for part in group]
+    return [batches.read(ids) for ids in fixed_batches(chosen, settings)]
 
 
 def vocoder_validation(features: CorpusFeatures, ids: Sequence[str], settings: BatchSettings) -> list[VocoderBatch]:
@@ -169,8 +160,8 @@ def vocoder_validation(features: CorpusFeatures, ids: Sequence[str], settings: B
     """
     segments = _Segments(features, settings)
     chosen = _some(segments.long_enough(ids, "validation"))
-    starts = range(0, len(chosen), settings.size)
-    return [segments.read(chosen[start : start + settings.size], generator(0, start)) for start in starts]
+    starts = range(0, len(chosen), segments.size)
+    return [segments.read(chosen[start : start + segments.size], generator(0, start)) for start in starts]
 
 
 class _Segments:
@@ -179,12 +170,13 @@ class _Segments:
             raise ConfigError("batch.segment_frames is required for vocoders; 32 or 64 are usual")
         if settings.max_frames is not None:
             raise ConfigError("batch.max_frames has no effect on vocoders; remove it")
-        self._features = features
+        assert settings.size is not None, "settings state a size or a budget"
+        self._features, self.size = features, settings.size
         self._frames = settings.segment_frames
         self._hop = features.mel_definition.hop_length
 
     def long_enough(self, ids: Sequence[str], split: str) -> list[str]:
-        kept = [name for name in ids if self._last_start(name) >= 0]
+        kept = [name for name, last in zip(ids, self._last_starts(ids).tolist(), strict=True) if last >= 0]
         if len(kept) < len(ids):
             logger.info("%d of %d %s clips are shorter than a segment of %d frames and are not used",
                         len(ids) - len(kept), len(ids), split, self._frames)  # fmt: skip
@@ -193,43 +185,32 @@ class _Segments:
         return kept
 
     def read(self, ids: Sequence[str], draw: np.random.Generator) -> VocoderBatch:
-        starts = draw.integers(0, [self._last_start(name) + 1 for name in ids]).tolist()
-        mels, waveforms = [], []
-        for name, start in zip(ids, starts, strict=True):
-            mels.append(self._features.mel(name, start, self._frames))
-            waveforms.append(self._features.audio(name, start * self._hop, self._frames * self._hop))
-        mel = torch.from_numpy(np.stack(mels).transpose(0, 2, 1).copy())
-        return VocoderBatch(utterance_ids=tuple(ids), mel=mel, waveform=torch.from_numpy(np.stack(waveforms)))
-
-    def _last_start(self, utterance_id: str) -> int:
-        # Whole hops of audio, not mel frames: with centred framing the last frame has too few samples after it.
-        return self._features.utterances[utterance_id].num_samples // self._hop - self._frames
-
-
-def _buckets(lengths: Mapping[str, int], settings: BatchSettings) -> list[tuple[list[str], int]]:
-    """Groups of clips of similar length, with the number of batches that each is dealt into."""
-    ids = sorted(lengths, key=lambda name: (lengths[name], name))
-    number = max(1, round(len(ids) / (settings.size * _BATCHES_PER_BUCKET)))
-    groups = [part.tolist() for part in np.array_split(np.array(ids, dtype=object), number)]
-    return [(group, math.ceil(len(group) / _fitting(group[-1], lengths, settings))) for group in groups]
-
-
-def _fitting(longest: str, lengths: Mapping[str, int], settings: BatchSettings) -> int:
-    """Clips as long as this one that a batch may hold."""
-    if settings.max_frames is None:
-        return settings.size
-    if lengths[longest] > settings.max_frames:
-        raise TrainingError(
-            f"{longest} has {lengths[longest]} frames, more than batch.max_frames {settings.max_frames}; raise it or "
-            "leave the clip out of the corpus"
+        starts, hop = draw.integers(0, self._last_starts(ids) + 1), self._hop
+        mel = np.stack(self._features.segments("mel", ids, starts, self._frames))
+        samples = np.stack(self._features.segments("audio", ids, starts * hop, self._frames * hop))
+        return VocoderBatch(
+            utterance_ids=tuple(ids),
+            mel=torch.from_numpy(mel.transpose(0, 2, 1).copy()),
+            waveform=torch.from_numpy(to_float(samples)),
         )
-    return min(settings.size, settings.max_frames // lengths[longest])
+
+    def _last_starts(self, ids: Sequence[str]) -> Positions:
+        # Whole hops of audio, not mel frames: with centred framing the last frame has too few samples after it.
+        utterances = self._features.utterances
+        return utterances.numbers["num_samples"][utterances.positions(ids)] // self._hop - self._frames
 
 
-def _require_enough(num_clips: int, size: int) -> None:
+def _require_known(what: str, codes: Positions, ids: Sequence[str]) -> None:
+    """Refuse codes [batch] or [batch, phones] of names that the inventory lacks."""
+    if codes.min() == NOWHERE:
+        name = ids[int(np.argwhere(codes == NOWHERE)[0, 0])]
+        raise DataError(f"{name}: its {what} is not among those of the index; rebuild the index")
+
+
+def _require_enough(num_clips: int, size: int | None) -> None:
     if num_clips == 0:
         raise TrainingError("the training split is empty; check corpus, speakers and styles of the run, and split")
-    if size > num_clips:
+    if size is not None and size > num_clips:
         raise TrainingError(f"batch.size {size} is more than the {num_clips} clips to train on; lower it")
 
 
@@ -240,10 +221,5 @@ def _some(ids: Sequence[str]) -> list[str]:
     return [ids[number * len(ids) // count] for number in range(count)]
 
 
-def _padded(arrays: Sequence[npt.NDArray[np.generic]], dtype: npt.DTypeLike) -> Tensor:
-    """Arrays [length, ...] as one zero-padded [batch, longest, ...]."""
-    longest = max(len(array) for array in arrays)
-    padded = np.zeros((len(arrays), longest, *arrays[0].shape[1:]), dtype=dtype)
-    for row, array in zip(padded, arrays, strict=True):
-        row[: len(array)] = array
-    return torch.from_numpy(padded)
+def _padded(arrays: Sequence[Array], dtype: npt.DTypeLike | None = None) -> Tensor:
+    return torch.from_numpy(pad(arrays, dtype))

@@ -62,14 +62,19 @@ class BatchSettings:
     """How clips become batches.
 
     Attributes:
-        size: clips per batch at most.
-        max_frames: padded mel frames per batch at most (acoustic models); None = no limit.
+        size: clips per batch at most; None = as many as `max_frames` allows.
+        max_frames: padded mel frames per batch at most, longest clip times clips (acoustic models); None = no limit.
         segment_frames: mel frames cut from each clip (vocoders); None = whole clips.
     """
 
-    size: int = Field(gt=0)
+    size: int | None = Field(default=None, gt=0)
     max_frames: int | None = Field(default=None, gt=0)
     segment_frames: int | None = Field(default=None, gt=0)
+
+    def __post_init__(self) -> None:
+        """Refuse batches without a limit."""
+        if self.size is None and self.max_frames is None:
+            raise ValueError("needs size (clips per batch), max_frames (padded frames per batch), or both")
 
 
 @config
