@@ -37,6 +37,7 @@ from pipeline import prepare
 from pipeline.alignment import Alignments, Spoken, align_corpus, measure, read_spoken
 from pipeline.alignment_comparison import read_alignment, show_comparison
 from pipeline.incremental import map_cached
+from pipeline.parallel import ThisProcess
 from pipeline.paths import Paths
 from tts.alignment.comparison import compare_alignments
 from tts.alignment.settings import AlignSettings
@@ -201,7 +202,7 @@ def prepare_corpus(config: csv.Config, raw: Path, text: TextSettings, corpus: Pa
         audio,
         keys={name: str(number) for number, name in enumerate(audio)},
         store=corpus / "results",
-        workers=1,
+        executor=ThisProcess(),
         label="prepare",
     )
     dropped = [*unread, *silent, *prepare.unusable(results, config, SAMPLE_RATE)]
@@ -216,7 +217,7 @@ def prepare_corpus(config: csv.Config, raw: Path, text: TextSettings, corpus: Pa
 
 def cost_of_aligning(corpus: Path, work: Path) -> Cost:
     """Learn and align a prepared corpus of espeak's."""
-    spoken = read_spoken(corpus, IPA, run=serial_map)
+    spoken = read_spoken(corpus, IPA, work, run=serial_map)
     align(spoken[:1], work / "first")  # what is made on first use is made
     before = cpu_seconds()
     alignments = align(spoken, work / "all")
@@ -285,11 +286,11 @@ def agreement(folder: str, textgrids: str, prefix: str) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as work:
         corpus = Path(work, "corpus")
         prepare_corpus(RECORDINGS, Path(folder), ENGLISH, corpus)
-        spoken = read_spoken(corpus, ENGLISH, run=serial_map)
+        spoken = read_spoken(corpus, ENGLISH, Path(work, "spoken"), run=serial_map)
         before = cpu_seconds()
         alignments = align(spoken, Path(work, "all"))
         seconds = cpu_seconds() - before
-    named = read_alignment(textgrids, Paths(Path()), known=(), workers=1)
+    named = read_alignment(textgrids, Paths(Path()), known=(), executor=ThisProcess())
     theirs = {f"{prefix}{name}": rows for name, rows in named.items()}
     if theirs.keys().isdisjoint(alignments.kept):
         examples = f"{min(alignments.kept, default='none')}, {min(theirs)}"

@@ -23,7 +23,9 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.alignment import mapper, read_spoken
+from pipeline.alignment import read_spoken
+from pipeline.parallel import open_executor
+from pipeline.runtime import Runtime
 from tts.alignment.utterances import ParallelMap
 from tts.corpora import demo_sentences
 from tts.corpora.demo_sentences import Language
@@ -125,11 +127,11 @@ def cost(settings: TextSettings, texts: Sequence[str], language: Language, worke
     before = time.process_time()
     normal = [frontend.normalize(text, language) for text in texts]
     normalize_seconds = time.process_time() - before
-    with tempfile.TemporaryDirectory() as folder, mapper(workers) as run:
+    with tempfile.TemporaryDirectory() as folder, open_executor(Runtime(workers=workers)) as executor:
         write_manifest(Path(folder), normal, language)
-        metered = Metered(run)
+        metered = Metered(executor.map)
         before, started = time.process_time(), time.perf_counter()
-        spoken = read_spoken(Path(folder), settings, run=metered)
+        spoken = read_spoken(Path(folder), settings, Path(folder, "work"), run=metered)
         wall_seconds = time.perf_counter() - started
         cpu_seconds = time.process_time() - before + metered.elsewhere()
     words = sum(bool(word.phones) for each in spoken for word in each.words)

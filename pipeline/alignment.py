@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache, partial
 from itertools import chain, groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pipeline.clips import Clip, read_clips
 from pipeline.fingerprint import content_key
 from pipeline.intervals import read_intervals
+from pipeline.kept import Kept
 from pipeline.kept_alignments import KeptAlignments
 from pipeline.ledger import loss, write_ledger
-from pipeline.parallel import worker_pool
 from tts.alignment.backends import build_aligner
 from tts.alignment.intervals import Interval, intervals
 from tts.alignment.quality import ClipQuality, alignment_metrics, clip_qualities, require_few_unaligned, unfit
@@ -24,9 +23,6 @@ from tts.alignment.utterances import Aligned, Failed, Identity, ParallelMap, Utt
 from tts.data.tables import MANIFEST, PHONES, QUALITY, read_table, write_table
 from tts.errors import TextError
 from tts.text.frontend import Frontend, TextSettings, Word, build_frontend, pronounce_each
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 _TEXTS_AT_ONCE = 100  # espeak-ng is loaded once for them
 
@@ -66,31 +62,18 @@ class Alignments:
         return len(self.kept) + len(self.failed)
 
 
-@contextmanager
-def mapper(workers: int) -> Iterator[ParallelMap]:
-    """A `ParallelMap` over worker processes that stay, since aligning goes over the corpus many times."""
-    with worker_pool(workers, like=_pronounce) as pool:
-
-        def run(function: Callable[[Item], Result], items: Sequence[Item], *, label: str) -> Iterator[Result]:
-            return pool(function, items, label=label, total=len(items))
-
-        yield run
-
-
-def read_spoken(corpus: Path, settings: TextSettings, *, run: ParallelMap) -> list[Spoken]:
-    """Pronounce the texts of data/corpus/<corpus>."""
+def read_spoken(corpus: Path, settings: TextSettings, work: Path, *, run: ParallelMap) -> list[Spoken]:
+    """Pronounce the texts of data/corpus/<corpus> whose pronunciation is not kept in `work`."""
     clips = read_clips(corpus)
     rows = read_table(corpus / "manifest.parquet", MANIFEST)
-    batches = [
-        (language, texts[start : start + _TEXTS_AT_ONCE])
-        for language, group in groupby(rows, key=lambda row: str(row["language"]))
-        for texts in ([str(row["normalized_text"]) for row in group],)
-        for start in range(0, len(texts), _TEXTS_AT_ONCE)
-    ]
-    words = chain.from_iterable(run(partial(_pronounce, settings), batches, label="phones"))
+    kept = Kept(work / "words")
+    texts = [(str(row["language"]), str(row["normalized_text"])) for row in rows]
+    missing = sorted({text for text in texts if content_key(*text) not in kept})
+    pronounced = run(partial(_pronounce, settings), _batches(missing), label="phones")
+    kept.keep((content_key(*text), words) for text, words in zip(missing, chain.from_iterable(pronounced), strict=True))
     return [
-        Spoken(row["utterance_id"], row["speaker"], clips[row["utterance_id"]], *spoken)
-        for row, spoken in zip(rows, words, strict=True)
+        Spoken(row["utterance_id"], row["speaker"], clips[row["utterance_id"]], *_words(kept.read(content_key(*text))))
+        for row, text in zip(rows, texts, strict=True)
     ]
 
 
@@ -107,9 +90,9 @@ def align_corpus(spoken: Sequence[Spoken], settings: AlignSettings, work: Path, 
     keys = {each.utterance_id: content_key(identity.key, each.key) for each in utterances}
     missing = [each for each in utterances if keys[each.utterance_id] not in kept]
     kept.keep(aligner.align(missing, work / "aligner", run=run) if missing else (), keys)
-    results = [kept.read(keys[each.utterance_id], each.utterance_id) for each in utterances]
-    unspoken = [Failed(each.utterance_id, "cannot be pronounced", each.fault) for each in spoken if each.fault]
-    alignments = _judged([*results, *unspoken], settings.fold_silence_ms / 1000, len(missing), identity)
+    results = (kept.read(keys[each.utterance_id], each.utterance_id) for each in utterances)
+    unspoken = (Failed(each.utterance_id, "cannot be pronounced", each.fault) for each in spoken if each.fault)
+    alignments = _judged(chain(results, unspoken), settings.fold_silence_ms / 1000, len(missing), identity)
     require_few_unaligned(alignments.failed, num_clips=len(spoken), limit=settings.max_unaligned)
     return alignments
 
@@ -139,20 +122,40 @@ def _utterance(spoken: Spoken) -> Utterance:
 def _judged(
     results: Iterable[Aligned | Failed], fold_seconds: float, num_computed: int, identity: Identity
 ) -> Alignments:
-    checked = [unfit(each) or each if isinstance(each, Aligned) else each for each in results]
-    checked.sort(key=lambda each: each.utterance_id)
-    aligned = [each for each in checked if isinstance(each, Aligned)]
-    kept = {each.utterance_id: intervals(each, fold_seconds=fold_seconds) for each in aligned}
-    qualities = clip_qualities(kept, {each.utterance_id: each.log_likelihood for each in aligned})
-    failed = [each for each in checked if isinstance(each, Failed)]
-    return Alignments(kept, qualities, failed, num_computed, identity)
+    kept, likelihoods, failed = {}, {}, []
+    for each in results:
+        fault = each if isinstance(each, Failed) else unfit(each)
+        if fault:
+            failed.append(fault)
+        elif isinstance(each, Aligned):
+            kept[each.utterance_id] = intervals(each, fold_seconds=fold_seconds)
+            likelihoods[each.utterance_id] = each.log_likelihood
+    failed.sort(key=lambda each: each.utterance_id)
+    return Alignments(kept, clip_qualities(kept, likelihoods), failed, num_computed, identity)
 
 
-def _pronounce(settings: TextSettings, batch: tuple[str, Sequence[str]]) -> list[tuple[tuple[Word, ...], str]]:
-    """Words of each text of a language, or the fault."""
+def _batches(texts: Sequence[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """Texts by language, some at once."""
+    return [
+        (language, group[start : start + _TEXTS_AT_ONCE])
+        for language, pairs in groupby(texts, key=lambda text: text[0])
+        for group in ([text for _, text in pairs],)
+        for start in range(0, len(group), _TEXTS_AT_ONCE)
+    ]
+
+
+def _pronounce(settings: TextSettings, batch: tuple[str, Sequence[str]]) -> list[Any]:
+    """Words of each text of a language as JSON, or the fault."""
     language, texts = batch
     spoken = pronounce_each(_frontend(settings), texts, language)
-    return [((), str(words)) if isinstance(words, TextError) else (words, "") for words in spoken]
+    return [
+        str(words) if isinstance(words, TextError) else [[word.text, word.phones] for word in words] for words in spoken
+    ]
+
+
+def _words(plain: Any) -> tuple[tuple[Word, ...], str]:  # noqa: ANN401 - any JSON value
+    """Words, or the fault."""
+    return ((), plain) if isinstance(plain, str) else (tuple(Word(text, tuple(phones)) for text, phones in plain), "")
 
 
 @lru_cache(maxsize=1)

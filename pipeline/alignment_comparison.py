@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from pipeline.intervals import read_intervals
 from pipeline.output import write_json
-from pipeline.parallel import parallel_map
+from pipeline.parallel import Executor, open_executor
 from pipeline.paths import Paths
 from pipeline.runtime import load_runtime
 from tts.alignment.comparison import compare_alignments
@@ -38,11 +39,12 @@ def compare_and_show(root: Path, first: str, second: str, json: Path | None) -> 
         AlignmentError: as `read_alignment`, or the alignments have no clip in common.
         DataError: as `read_alignment`.
     """
-    paths, workers = Paths(root), load_runtime(root).num_workers
-    ours = read_alignment(first, paths, known=(), workers=workers)
-    theirs = read_alignment(second, paths, known=ours, workers=workers)
-    if theirs.keys().isdisjoint(ours):
-        ours = read_alignment(first, paths, known=theirs, workers=workers)
+    with open_executor(load_runtime(root)) as executor:
+        read = partial(read_alignment, paths=Paths(root), executor=executor)
+        ours = read(first, known=())
+        theirs = read(second, known=ours)
+        if theirs.keys().isdisjoint(ours):
+            ours = read(first, known=theirs)
     if theirs.keys().isdisjoint(ours):
         examples = f"{min(ours, default='none')}, {min(theirs, default='none')}"
         raise AlignmentError(f"{first} and {second} have no clip in common ({examples}); compare those of one corpus")
@@ -52,7 +54,7 @@ def compare_and_show(root: Path, first: str, second: str, json: Path | None) -> 
         write_json(json, {"first": first, "second": second, **found})
 
 
-def read_alignment(name: str, paths: Paths, *, known: Collection[str], workers: int) -> Alignment:
+def read_alignment(name: str, paths: Paths, *, known: Collection[str], executor: Executor) -> Alignment:
     """Read an alignment: intervals by utterance id.
 
     Args:
@@ -60,7 +62,7 @@ def read_alignment(name: str, paths: Paths, *, known: Collection[str], workers: 
         paths: of the project.
         known: ids of another alignment; TextGrids are called <utterance_id> or <speaker>/<clip>, whichever of both
             is more often among them.
-        workers: processes.
+        executor: where TextGrids are read.
 
     Raises:
         AlignmentError: there is no such alignment, or a TextGrid cannot be read.
@@ -78,7 +80,7 @@ def read_alignment(name: str, paths: Paths, *, known: Collection[str], workers: 
     files = find_textgrids(path)
     if not files:
         raise AlignmentError(f"{path}: holds neither {_TABLE} nor TextGrids; name a folder that does")
-    read = parallel_map(_textgrid_intervals, files, workers=workers, label=f"TextGrids of {name}", total=len(files))
+    read = executor.map(_textgrid_intervals, files, label=f"TextGrids of {name}")
     return dict(zip(_ids(files, known), read, strict=True))
 
 

@@ -2,59 +2,36 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.fingerprint import content_key
-from pipeline.output import replaced_file
+from pipeline.kept import Kept
 from tts.alignment.utterances import Aligned, Failed
 from tts.text.frontend import Word
 
 Result = Aligned | Failed
 
-_RESULTS_PER_FILE = 256
-
 
 class KeptAlignments:
-    """Results by key, in files of JSON that are written whole or not at all."""
+    """Results by key."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._kept: dict[str, dict[str, Any]] = {}
-        for path in sorted(folder.glob("*.json")):
-            self._kept.update(json.loads(path.read_text(encoding="utf-8")))
+        self._kept = Kept(folder)
 
     def __contains__(self, key: str) -> bool:
         return key in self._kept
 
     def read(self, key: str, utterance_id: str) -> Result:
         """A result that was kept, for an utterance that may have had another name, or has a twin."""
-        return replace(_result(self._kept[key]), utterance_id=utterance_id)
+        return replace(_result(self._kept.read(key)), utterance_id=utterance_id)
 
     def keep(self, results: Iterable[Result], keys: Mapping[str, str]) -> None:
         """Write results as they come, under the keys of their utterances."""
-        for batch in _batches(results):
-            plain = {keys[each.utterance_id]: _plain(each) for each in batch}
-            with replaced_file(self._folder / f"{content_key(sorted(plain))}.json") as temporary:
-                temporary.write_text(json.dumps(plain), encoding="utf-8")
-            self._kept.update(plain)
-
-
-def _batches(results: Iterable[Result]) -> Iterator[list[Result]]:
-    batch: list[Result] = []
-    for result in results:
-        batch.append(result)
-        if len(batch) == _RESULTS_PER_FILE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+        self._kept.keep((keys[each.utterance_id], _plain(each)) for each in results)
 
 
 def _plain(result: Result) -> dict[str, Any]:

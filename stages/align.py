@@ -37,7 +37,7 @@ def run(
 
 
 def _align(corpus: str) -> None:
-    from pipeline.alignment import align_corpus, mapper, measure, read_spoken, write_alignments
+    from pipeline.alignment import align_corpus, measure, read_spoken, write_alignments
     from pipeline.fingerprint import file_key
     from pipeline.output import replaced_directory, write_json
     from pipeline.stage import stage
@@ -48,9 +48,8 @@ def _align(corpus: str) -> None:
         backend = params.align.backend
         lexicon = file_key(Path(params.text.lexicon)) if params.text.lexicon else None
         work = current.work(corpus, to_plain(params.text), lexicon, backend, to_plain(getattr(params.align, backend)))
-        with mapper(current.runtime.num_workers) as run:
-            spoken = read_spoken(paths.corpus(corpus), params.text, run=run)
-            alignments = align_corpus(spoken, params.align, work, run=run)
+        spoken = read_spoken(paths.corpus(corpus), params.text, work, run=current.executor.map)
+        alignments = align_corpus(spoken, params.align, work, run=current.executor.map)
         with replaced_directory(paths.alignments(corpus)) as folder:
             write_alignments(folder, alignments)
         write_json(paths.alignment_metrics(corpus), measure(alignments, paths.corpus(corpus)))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from praatio import textgrid as praat
 
 from pipeline.alignment_comparison import compare_and_show, read_alignment
+from pipeline.parallel import ThisProcess
 from pipeline.paths import Paths
 from stages import align as align_command
 from tts.alignment.comparison import clip_difference, compare_alignments
@@ -137,7 +138,7 @@ def write_textgrid(path, intervals):
 
 
 def read(name, root, *, known=()):
-    return read_alignment(str(name), Paths(root), known=known, workers=1)
+    return read_alignment(str(name), Paths(root), known=known, executor=ThisProcess())
 
 
 CLIPS = {"ann-1": clip("a_b"), "bob-1": clip("_ba_")}

@@ -70,7 +70,7 @@ def test_results_are_written_as_they_come(tmp_path):
         KeptAlignments(tmp_path).keep(results(), keys)
     kept = KeptAlignments(tmp_path)
     assert sum(key in kept for key in keys.values()) == 256
-    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".txt"]
 
 
 def test_keeping_nothing_writes_nothing(tmp_path):
@@ -83,7 +83,7 @@ def test_equal_results_are_equal_files(tmp_path):
         KeptAlignments(tmp_path / name).keep([aligned(), FAILED], {"u": "key of u", "v": "key of v"})
     one, two = ({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in ("one", "two"))
     assert one == two
-    assert all(json.loads(content) for content in one.values())
+    assert all(json.loads(line.split(b"\t")[1]) for content in one.values() for line in content.splitlines())
 
 
 # The stage

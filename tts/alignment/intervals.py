@@ -10,7 +10,7 @@ from tts.alignment.utterances import Aligned
 from tts.phones import SILENCE
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Interval:
     """A phone from `start` to `end` seconds; `word` is "" for silence."""
 
