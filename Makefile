@@ -1,11 +1,12 @@
 # make demo   a voice and a report from the embedded corpus     make check  format, types, imports
 # make test   the whole suite                                   make bench  ratios against references
+# make faults kills and collisions, for minutes
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check bench
+.PHONY: demo test check bench faults
 .DELETE_ON_ERROR:
 
 demo: $(INSTALLED)
@@ -15,6 +16,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	. $(BIN)/activate && pytest -n auto --dist loadfile
+
+faults: $(INSTALLED)
+	. $(BIN)/activate && pytest -m faults
 
 check: $(INSTALLED)
 	. $(BIN)/activate && ruff format --check . && ruff check . && mypy && lint-imports

@@ -17,9 +17,20 @@ FRAME = frozenset(
     {
         *(
             f"pipeline.{name}"
-            for name in ("fingerprint", "incremental", "ledger", "output", "parallel", "params", "paths")
+            for name in (
+                "chunks",
+                "fingerprint",
+                "incremental",
+                "ledger",
+                "locks",
+                "output",
+                "parallel",
+                "params",
+                "paths",
+            )
         ),
         *(f"pipeline.{name}" for name in ("alignment_comparison", "progress", "runtime", "stage", "yaml")),
+        *(f"pipeline.{name}" for name in ("chunks", "local_executor", "ray_executor")),
         *("tts.config", "tts.errors", "tts.registry"),
     }
 )

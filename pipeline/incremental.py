@@ -1,26 +1,27 @@
 """Per-utterance results kept under content keys: work that was done is never done again.
 
 Results live in `store` as chunk files of a few utterances each, written whole or not at all. After a `kill -9`, or when
-recordings are added, only the missing utterances are computed.
+recordings are added, only the missing utterances are computed. A clip that crashes its worker is rejected for this time
+only: nothing is kept of it, since the next time there may be memory enough.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
-import zipfile
+import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from pipeline.chunks import Place, read_places, write_chunk
 from pipeline.fingerprint import content_key
-from pipeline.output import replaced_file
-from pipeline.parallel import parallel_map
+from pipeline.parallel import Executor, noting
 from tts.data.shards import Array
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ Item = TypeVar("Item")
 Fields = dict[str, Array]
 
 _CHUNK = 16
+_SUFFIX = ".chunk"
+_A_DAY = 24 * 60 * 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -47,38 +50,37 @@ class Rejected:
 class Results:
     """Arrays by utterance and field, read from the store when asked for."""
 
-    def __init__(self, store: Path, keys: Mapping[str, str], num_computed: int) -> None:
-        """Index the chunks of a store.
+    def __init__(
+        self, places: Mapping[str, Place], keys: Mapping[str, str], num_computed: int, crashed: Mapping[str, Rejected]
+    ) -> None:
+        """Find the results of utterances among all that are kept.
 
         Args:
-            store: folder of chunk files.
+            places: of the arrays of a store, by content key and field.
             keys: content key of each utterance.
             num_computed: how many of them this call had to compute.
+            crashed: those that the store lacks since no worker survived them.
         """
         self.num_computed = num_computed
-        self._chunk_of = _index(store)
+        self._places = places
         self._keys = keys
-        self._open: dict[Path, np.lib.npyio.NpzFile] = {}
-        self.rejected = {name: self._rejection(name) for name in sorted(keys) if self._has(name, "rejected")}
+        kept = {name: self._rejection(name) for name in keys if self._has(name, "rejected")}
+        self.rejected = dict(sorted({**kept, **crashed}.items()))
         self.ids = [name for name in sorted(keys) if name not in self.rejected]
 
     def read(self, utterance_id: str, field: str) -> Array:
         """One array of one utterance."""
-        key = self._keys[utterance_id]
-        path = self._chunk_of[f"{key}.{field}"]
-        if path not in self._open:
-            if len(self._open) >= 64:  # file handles are few
-                self._open.pop(next(iter(self._open))).close()
-            self._open[path] = np.load(path)
-        array: Array = self._open[path][f"{key}.{field}"]
-        return array
+        return self._place(utterance_id, field).read()
 
     def lengths(self, field: str) -> dict[str, int]:
         """First dimension of a field for every utterance that has a result."""
-        return {name: len(self.read(name, field)) for name in self.ids}
+        return {name: self._place(name, field).shape[0] for name in self.ids}
+
+    def _place(self, utterance_id: str, field: str) -> Place:
+        return self._places[f"{self._keys[utterance_id]}.{field}"]
 
     def _has(self, utterance_id: str, field: str) -> bool:
-        return f"{self._keys[utterance_id]}.{field}" in self._chunk_of
+        return f"{self._keys[utterance_id]}.{field}" in self._places
 
     def _rejection(self, utterance_id: str) -> Rejected:
         return Rejected(*json.loads(str(self.read(utterance_id, "rejected"))))
@@ -90,47 +92,85 @@ def map_cached(
     *,
     keys: Mapping[str, str],
     store: Path,
-    workers: int,
+    executor: Executor,
     label: str,
 ) -> Results:
     """Compute what the store lacks, in parallel, and give access to all results.
+
+    Clips go to workers in chunks. Those of a chunk whose worker died go again one by one, so that a clip that no worker
+    survives is known and is all that is lost.
 
     Args:
         function: top-level function from an item to named arrays, or to the reason why there are none.
         items: what to compute, by utterance id.
         keys: content key of each: everything the result depends on.
         store: folder that outlives the call.
-        workers: processes.
+        executor: where.
         label: of the progress bar.
     """
     store.mkdir(parents=True, exist_ok=True)
-    present = {member.split(".")[0] for member in _index(store)}
+    _sweep(store)
+    places = _places(store)
+    present = {member.partition(".")[0] for member in places}
     missing = [name for name in sorted(items) if keys[name] not in present]
-    chunks = [missing[start : start + _CHUNK] for start in range(0, len(missing), _CHUNK)]
-    work = ([(keys[name], items[name]) for name in chunk] for chunk in chunks)
-    compute = partial(_compute_chunk, function, store)
-    computed = sum(parallel_map(compute, work, workers=workers, label=label, total=len(chunks)))
-    logger.debug("%s: %d computed, %d reused", label, computed, len(items) - computed)
-    return Results(store, {name: keys[name] for name in items}, computed)
+    parts = [_Part(name, keys[name], items[name]) for name in missing]
+    chunks = [parts[start : start + _CHUNK] for start in range(0, len(parts), _CHUNK)]
+    crashed = _compute(partial(_compute_chunk, function, store), chunks, executor, label)
+    logger.debug("%s: %d computed, %d reused", label, len(missing), len(items) - len(missing))
+    own = {name: keys[name] for name in items}
+    return Results(_places(store) if missing else places, own, len(missing), crashed)
 
 
-def _compute_chunk(
-    function: Callable[[Item], Fields | Rejected], store: Path, chunk: Sequence[tuple[str, Item]]
-) -> int:
+@dataclass(frozen=True)
+class _Part:
+    """A clip of a chunk."""
+
+    name: str
+    key: str
+    item: Any
+
+
+_Chunk = Sequence[_Part]
+
+
+def _compute(
+    compute: Callable[[_Chunk], None], chunks: Sequence[_Chunk], executor: Executor, label: str
+) -> dict[str, Rejected]:
+    """Compute chunks; give the clips that no worker survived."""
+    again: list[_Chunk] = []
+    crashed: dict[str, Rejected] = {}
+
+    def set_apart(chunk: _Chunk, how: str) -> None:
+        logger.warning("%s: a worker died (%s); its %d clips are tried again one by one", label, how, len(chunk))
+        again.extend([part] for part in chunk)
+
+    def reject(chunk: _Chunk, how: str) -> None:
+        logger.warning("%s: %s crashed its worker (%s) and is left out this time", label, chunk[0].name, how)
+        crashed[chunk[0].name] = Rejected("crashed the worker", how)
+
+    deque(executor.map(compute, chunks, label=label, on_crash=set_apart, tries=1), maxlen=0)
+    deque(executor.map(compute, again, label=f"{label}, again", on_crash=reject), maxlen=0)
+    return crashed
+
+
+def _compute_chunk(function: Callable[[Any], Fields | Rejected], store: Path, chunk: _Chunk) -> None:
     members: Fields = {}
-    for key, item in chunk:
-        result = function(item)
+    for part in chunk:
+        with noting(f"while working on {part.name}"):
+            result = function(part.item)
         if isinstance(result, Rejected):
             result = {"rejected": np.array(json.dumps([result.reason, result.detail]))}
-        members.update({f"{key}.{field}": array for field, array in result.items()})
-    path = store / f"{content_key([key for key, _ in chunk])}.npz"
-    with replaced_file(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **members)  # type: ignore[arg-type]
-    return len(chunk)
+        members.update({f"{part.key}.{field}": array for field, array in result.items()})
+    write_chunk(store / f"{content_key([part.key for part in chunk])}{_SUFFIX}", members)
 
 
-def _index(store: Path) -> dict[str, Path]:
-    """Chunk file of every member."""
-    members = ((path, zipfile.ZipFile(path).namelist()) for path in sorted(store.glob("*.npz")))
-    pairs = itertools.chain.from_iterable(((name, path) for name in names) for path, names in members)
-    return {name.removesuffix(".npy"): path for name, path in pairs}
+def _sweep(store: Path) -> None:
+    """Remove what killed workers left half-written; what is young may be another process' and in use."""
+    for path in store.glob(".*.tmp"):
+        if time.time() - path.stat().st_mtime > _A_DAY:
+            path.unlink(missing_ok=True)
+
+
+def _places(store: Path) -> dict[str, Place]:
+    """Where every array of a store is."""
+    return {name: place for path in sorted(store.glob(f"*{_SUFFIX}")) for name, place in read_places(path).items()}

@@ -17,14 +17,22 @@ class Runtime:
     """How this machine runs things.
 
     Attributes:
-        workers: processes of data stages and threads of training; None = one per core this process may use.
+        workers: processes of data stages and threads of training; None = one per core this process may use, or that
+            the Ray cluster has.
+        executor: where data stages run: local = processes of this machine; ray = tasks of Ray.
+        ray_address: of a Ray cluster as host:port; auto = the one this machine is part of; None = Ray is started here
+            for the time of a stage.
         device: where models run; auto = cuda if there is one.
         wandb: offline keeps runs below .tts_cache; disabled writes none.
+        mirror: folder or base URL with archives under their published file names, looked at before the web.
     """
 
     workers: int | None = Field(default=None, ge=1)
+    executor: Literal["local", "ray"] = "local"
+    ray_address: str | None = Field(default=None, pattern=r"^(auto|[^:/]+:\d+)$")
     device: Literal["auto", "cpu", "cuda"] = "auto"
     wandb: Literal["offline", "online", "disabled"] = "offline"
+    mirror: str | None = Field(default=None, min_length=1)
 
     @property
     def num_workers(self) -> int:

@@ -14,7 +14,7 @@ import pyarrow as pa
 import torch
 
 from pipeline.ledger import Loss, loss, write_ledger
-from pipeline.parallel import parallel_map
+from pipeline.parallel import Executor, ThisProcess
 from tts.audio.files import write_wav
 from tts.data.tables import UTTERANCES, read_table, write_table
 from tts.errors import ConfigError, DataError, TextError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # worker processes import this module and need no params
     from pipeline.params import Params
     from pipeline.paths import Paths
     from pipeline.runtime import Runtime
+    from pipeline.stage import Stage
 
 Row = Mapping[str, Any]
 
@@ -58,9 +59,9 @@ class VoiceFolders:
         """Give the voice, loaded once in each process."""
         return _load(self)
 
-    def workers(self, wanted: int) -> int:
-        """Processes to use: a GPU serves one."""
-        return wanted if self.device == "cpu" else 1
+    def executor(self, current: Stage) -> Executor:
+        """Where the voice speaks: a GPU serves one process."""
+        return current.executor if self.device == "cpu" else ThisProcess()
 
 
 def voice_folders(params: Params, paths: Paths, runtime: Runtime, name: str | None) -> VoiceFolders:
@@ -96,7 +97,7 @@ def draw_utterances(index: Path, inventory: Inventory, *, limit: int) -> list[Ro
 
 
 def speak_utterances(
-    rows: Sequence[Row], folders: VoiceFolders, frontend: Frontend, folder: Path, *, workers: int, label: str
+    rows: Sequence[Row], folders: VoiceFolders, frontend: Frontend, folder: Path, *, executor: Executor, label: str
 ) -> list[Loss]:
     """Speak utterances from their text into ``<utterance_id>.wav`` and synthesized.parquet; give those that cannot be.
 
@@ -105,14 +106,12 @@ def speak_utterances(
         folders: of the voice.
         frontend: reads the texts.
         folder: an existing, empty folder.
-        workers: processes.
+        executor: where.
         label: of the progress bar.
     """
     voice = folders.load()
     lines, losses = _lines(rows, Synthesizer(voice, frontend))
-    speeches = parallel_map(
-        partial(_speak, folders), lines.values(), workers=folders.workers(workers), label=label, total=len(lines)
-    )
+    speeches = executor.map(partial(_speak, folders), lines.values(), label=label)
     spoken = []
     for (name, line), speech in zip(lines.items(), speeches, strict=True):
         write_wav(folder / f"{name}.wav", speech.waveform, sample_rate=voice.inventory.mel.sample_rate)

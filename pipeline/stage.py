@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,8 @@ import typer
 from pipeline.fingerprint import code_key, content_key
 from pipeline.incremental import Results
 from pipeline.ledger import Loss, require_few
+from pipeline.locks import exclusive
+from pipeline.parallel import Executor, open_executor
 from pipeline.params import Params, load_params
 from pipeline.paths import Paths
 from pipeline.runtime import Runtime, load_runtime
@@ -31,6 +34,12 @@ class Stage:
     item: str | None
     paths: Paths
     summary: list[str] = field(default_factory=list)
+    resources: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def title(self) -> str:
+        """What is done to what."""
+        return f"{self.name} {self.item}" if self.item else self.name
 
     @cached_property
     def params(self) -> Params:
@@ -42,12 +51,21 @@ class Stage:
         """runtime.yaml with its local overrides."""
         return load_runtime(self.paths.root)
 
+    @cached_property
+    def executor(self) -> Executor:
+        """Where this stage maps functions over clips; its workers stay until the stage ends."""
+        return self.resources.enter_context(open_executor(self.runtime))
+
     def work(self, *content: Any) -> Path:  # noqa: ANN401 - any JSON value
-        """The work folder of this stage for this content: same content and code, same folder."""
+        """The work folder of this stage for this content: same content and code, same folder.
+
+        Another process that works there, such as an experiment in another folder, is waited for: its results are ours.
+        """
         modules = (f"stages.{self.name}", *(part.module for part in content if isinstance(part, Code)))
         key = content_key(code_key(*modules), *(part for part in content if not isinstance(part, Code)))
         folder = self.paths.cache / self.name / key
         folder.mkdir(parents=True, exist_ok=True)
+        self.hold(folder / ".lock", what=f"this very work of `tts {self.title}`", wait=True)
         return folder
 
     def store(self) -> Path:
@@ -58,6 +76,15 @@ class Stage:
         """Content keys for `map_cached`: code, shared params, and what is each utterance's own."""
         base = content_key(code_key(f"stages.{self.name}"), *shared)
         return {name: content_key(base, *own) for name, own in content.items()}
+
+    def hold(self, lock: Path, *, what: str, wait: bool = False) -> None:
+        """Hold a lock until the stage ends; of several processes that torchrun starts, the first does.
+
+        Raises:
+            TtsError: another process holds it, and is not waited for.
+        """
+        if os.environ.get("RANK", "0") == "0":
+            self.resources.enter_context(exclusive(lock, what=what, wait=wait))
 
     def say(self, text: str) -> None:
         """Add to the closing line."""
@@ -84,9 +111,16 @@ class Code:
 
 @contextmanager
 def stage(name: str, item: str | None = None) -> Iterator[Stage]:
-    """Run a stage in the current folder and close with one line: what it wrote, how many, how long."""
+    """Run a stage in the current folder and close with one line: what it wrote, how many, how long.
+
+    Raises:
+        TtsError: another process runs the same stage for the same item here.
+    """
     started = time.monotonic()
     current = Stage(name, item, Paths(Path()))
-    yield current
-    title = f"{name} {item}" if item else name
-    typer.echo(f"{title}: {', '.join([*current.summary, f'{time.monotonic() - started:.1f} s'])}")
+    with current.resources:
+        # Experiments share the cache and have data of their own.
+        lock = current.paths.cache / "locks" / content_key(current.title, str(Path().resolve()))
+        current.hold(lock, what=f"`tts {current.title}`")
+        yield current
+    typer.echo(f"{current.title}: {', '.join([*current.summary, f'{time.monotonic() - started:.1f} s'])}")

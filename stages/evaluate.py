@@ -25,7 +25,6 @@ def run(voice: str) -> None:
             mel=paths.mel(settings.corpus),
             prosody=paths.prosody(settings.corpus),
             index=paths.index(settings.corpus),
-            pitch=params.pitch,
             settings=params.evaluate,
         )
         with replaced_directory(paths.scores(voice)) as folder:

@@ -27,7 +27,7 @@ def run(corpus: str) -> None:
                 {name: [clip.audio_sha256] for name, clip in clips.items()}, to_plain(definition)
             ),
             store=current.store(),
-            workers=current.runtime.num_workers,
+            executor=current.executor,
             label=f"mel {corpus}",
         )
         with replaced_directory(current.paths.mel(corpus)) as folder:

@@ -20,8 +20,8 @@ def run(voice: str) -> None:
         index = paths.index(params.voice(voice).corpus)
         rows = draw_utterances(index, folders.load().inventory, limit=params.evaluate.num_utterances)
         with replaced_directory(paths.audio(voice)) as folder:
-            frontend, workers = build_frontend(params.text), current.runtime.num_workers
-            losses = speak_utterances(rows, folders, frontend, folder, workers=workers, label=f"synthesize {voice}")
+            frontend, executor = build_frontend(params.text), folders.executor(current)
+            losses = speak_utterances(rows, folders, frontend, folder, executor=executor, label=f"synthesize {voice}")
             current.check_losses(losses, num_clips=len(rows))
         current.say(f"wrote {paths.audio(voice)}")
         current.say(f"{len(rows) - len(losses)} utterances, {len(losses)} dropped")

@@ -1,18 +1,29 @@
 """A project in a temporary folder, for what only a whole run can show."""
 
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
+from file_server import FileServer
 from ruamel.yaml import YAML
 from toys import acoustic, inventory, one_thread, recordings, toy_folders  # noqa: F401 - fixtures
 
+from pipeline.parallel import one_thread_each
+
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
+
+
+multiprocessing.set_forkserver_preload(["pipeline.local_executor", "pipeline.prosody", "tts.audio.stonemask"])
+# What workers of all tests are forked from; left to itself, the first test would decide what they find imported.
+with one_thread_each():
+    forkserver.ensure_running()
 
 
 @dataclass
@@ -101,3 +112,12 @@ def shared():
     if not SHARED.is_dir():
         pytest.skip(f"needs real speech in {SHARED}, which is not part of the product")
     return SHARED
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """A web server of 307,200 bytes that are all different in each row of 256."""
+    monkeypatch.setenv("no_proxy", "*")
+    server = FileServer(bytes(range(256)) * 1200)
+    yield server
+    server.close()

@@ -1,40 +1,26 @@
 """Parallel maps, cached results, outputs, keys, the ledger."""
 
 import errno
-import os
-import signal
 import subprocess
 import sys
-import textwrap
-import time
+import threading
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
+from pipeline.chunks import read_places, write_chunk
 from pipeline.fingerprint import code_key, content_key, import_closure
 from pipeline.incremental import Rejected, map_cached
 from pipeline.ledger import loss, read_ledger, require_few, write_ledger
+from pipeline.locks import exclusive
 from pipeline.output import replaced_directory, replaced_file, write_json
-from pipeline.parallel import parallel_map
+from pipeline.parallel import ThisProcess
 from tts.errors import CorpusError, TtsError
-
-
-def square(number):
-    return number * number
-
-
-def fail_on_three(number):
-    if number == 3:
-        raise TtsError("three is not to be had")
-    return number
-
-
-def die_on_three(number):
-    if number == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
 
 
 def ramp(length, scale=1):
@@ -43,29 +29,37 @@ def ramp(length, scale=1):
     return {"ramp": np.arange(length) * scale, "twice": np.arange(2 * length)}
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_results_come_in_order(workers):
-    assert list(parallel_map(square, range(40), workers=workers, label="", total=40)) == [n * n for n in range(40)]
+def hold(path):
+    return exclusive(path, what="it")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_an_error_in_a_worker_is_raised_here(workers):
-    with pytest.raises(TtsError, match="three"):
-        list(parallel_map(fail_on_three, range(9), workers=workers, label="", total=9))
-
-
-def test_a_dead_worker_is_an_error_with_advice():
-    with pytest.raises(TtsError, match="worker process died"):
-        list(parallel_map(die_on_three, range(9), workers=2, label="", total=9))
-
-
-def run_map(folder, lengths, workers=1, scale=1):
+def run_map(folder, lengths, scale=1):
     keys = {name: content_key(length, scale) for name, length in lengths.items()}
-    return map_cached(partial(ramp, scale=scale), lengths, keys=keys, store=folder, workers=workers, label="")
+    return map_cached(partial(ramp, scale=scale), lengths, keys=keys, store=folder, executor=ThisProcess(), label="")
+
+
+@given(
+    arrays=st.dictionaries(
+        st.text(st.characters(codec="utf-8"), max_size=9),
+        hnp.arrays(
+            st.sampled_from([np.int16, np.int32, np.float32, np.float64, np.dtype("<U5")]),
+            hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4),
+        ),
+        max_size=5,
+    )
+)
+def test_arrays_of_a_chunk_come_back_to_the_last_bit(tmp_path_factory, arrays):
+    path = tmp_path_factory.mktemp("chunk") / "one.chunk"
+    write_chunk(path, arrays)
+    found = {name: place.read() for name, place in read_places(path).items()}
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+        assert found[name].tobytes() == array.tobytes()
 
 
 def test_cached_results_are_the_functions(tmp_path):
-    results = run_map(tmp_path, {"a": 3, "b": 5, "c": 0}, workers=2)
+    results = run_map(tmp_path, {"a": 3, "b": 5, "c": 0})
     assert results.ids == ["a", "b"]
     assert results.read("b", "ramp").tolist() == [0, 1, 2, 3, 4]
     assert results.lengths("twice") == {"a": 6, "b": 10}
@@ -80,7 +74,7 @@ def test_only_new_utterances_are_computed(tmp_path):
 
 
 def test_a_half_written_chunk_is_not_a_result(tmp_path):
-    (tmp_path / ".0123.npz.tmp").write_bytes(b"half")
+    (tmp_path / ".0123.chunk.tmp").write_bytes(b"half")
     assert run_map(tmp_path, {"a": 2}).num_computed == 1
 
 
@@ -165,41 +159,42 @@ def test_losing_every_clip_stops_whatever_the_limit():
         require_few([loss("a", "mel", "too short", "")], num_clips=1, limit=1.0, stage="mel")
 
 
-def test_workers_die_with_their_parent(tmp_path):
-    script = textwrap.dedent("""
-        import os, sys, time
-        sys.path.insert(0, sys.argv[1])
-        from pipeline.parallel import parallel_map
-        from sleeper import sleep_and_tell
-        if __name__ == "__main__":
-            list(parallel_map(sleep_and_tell, [sys.argv[2]] * 2, workers=2, label="", total=2))
-    """)
-    (tmp_path / "main.py").write_text(script)
-    (tmp_path / "sleeper.py").write_text(
-        "import os, pathlib, time\n"
-        "def sleep_and_tell(folder):\n"
-        "    (pathlib.Path(folder) / f'{os.getpid()}.pid').touch()\n"
-        "    time.sleep(60)\n"
+def test_a_lock_stops_a_second_holder_and_vanishes_with_a_killed_one(tmp_path):
+    script = (
+        "import sys, time, pathlib; from pipeline.locks import exclusive\n"
+        "with exclusive(pathlib.Path(sys.argv[1]), what='it'): print('held', flush=True); time.sleep(60)"
     )
-    root = str(Path(sys.modules["pipeline"].__file__).resolve().parents[1])
-    parent = subprocess.Popen([sys.executable, "main.py", root, str(tmp_path)], cwd=tmp_path)
-    pids = wait_for(lambda: [int(path.stem) for path in tmp_path.glob("*.pid")], lambda found: len(found) == 2)
-    parent.kill()
-    parent.wait()
-    wait_for(lambda: [pid for pid in pids if is_alive(pid)], lambda alive: not alive)
+    holder = subprocess.Popen([sys.executable, "-c", script, tmp_path / "lock"], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "held\n"
+    with pytest.raises(TtsError, match=f"^it is running here already .process {holder.pid}."), hold(tmp_path / "lock"):
+        pass
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    with hold(tmp_path / "lock"):
+        pass
 
 
-def wait_for(look, is_enough, seconds=20):
-    for _ in range(seconds * 10):
-        if is_enough(found := look()):
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"still {found} after {seconds} s")
+def test_two_writers_of_one_file_do_not_meet(tmp_path):
+    with replaced_file(tmp_path / "file") as ours:
+        ours.write_text("ours")
+        with replaced_file(tmp_path / "file") as theirs:
+            theirs.write_text("theirs")
+        assert (tmp_path / "file").read_text() == "theirs"
+    assert (tmp_path / "file").read_text() == "ours"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def is_alive(pid):
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+def test_whoever_waits_for_a_lock_gets_it_when_it_is_free(tmp_path):
+    got = threading.Event()
+
+    def wait_for_it():
+        with exclusive(tmp_path / "lock", what="it", wait=True):
+            got.set()
+
+    with hold(tmp_path / "lock"):
+        waiting = threading.Thread(target=wait_for_it)
+        waiting.start()
+        assert not got.wait(0.1)
+    waiting.join(30)
+    assert got.is_set()

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from tiny_voice import INVENTORY, MEL_DEFINITION, PITCH, Letters, write_alignments, write_corpus, write_models
+from tiny_voice import INVENTORY, MEL_DEFINITION, Letters, write_alignments, write_corpus, write_models
 
 from pipeline.evaluation import Plan, evaluate
 from pipeline.output import write_json
+from pipeline.parallel import ThisProcess
 from pipeline.params import Params
 from pipeline.paths import Paths
 from pipeline.report import build_report
@@ -72,7 +73,7 @@ def paths(params, tmp_path_factory):
     for folder in (found.audio(name), found.scores(name)):
         folder.mkdir(parents=True)
     rows = draw_utterances(found.index(voice.corpus), INVENTORY, limit=10)
-    speak_utterances(rows, folders, Letters(), found.audio(name), workers=1, label="test")
+    speak_utterances(rows, folders, Letters(), found.audio(name), executor=ThisProcess(), label="test")
     plan = Plan(
         voice=folders,
         spoken=found.audio(name),
@@ -80,11 +81,11 @@ def paths(params, tmp_path_factory):
         mel=found.mel(voice.corpus),
         prosody=found.prosody(voice.corpus),
         index=found.index(voice.corpus),
-        pitch=PITCH,
         settings=EvaluateSettings(metrics=("mcd_db", "mr_stft", "duration_mae_ms")),
     )
     current = Stage("evaluate", name, found)
     current.runtime = Runtime(workers=1)
+    current.executor = ThisProcess()
     write_json(found.voice_metrics(name), evaluate(plan, found.scores(name), current))
     write_json(found.data_metrics(voice.corpus), DATA_METRICS)
     write_json(found.alignment_metrics(voice.corpus), ALIGNMENT_METRICS)

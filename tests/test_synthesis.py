@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from tiny_voice import INVENTORY, MEL_DEFINITION, PITCH, SYMBOLS, Letters, write_corpus, write_models
+from tiny_voice import INVENTORY, MEL_DEFINITION, SYMBOLS, Letters, write_corpus, write_models
 
 from pipeline.evaluation import ROWS, SCORES, SENTENCES, SPOKEN, Plan, evaluate, summarize
+from pipeline.parallel import ThisProcess, open_executor
 from pipeline.paths import Paths
 from pipeline.runtime import Runtime
 from pipeline.speaking import VoiceFolders, draw_utterances, speak_utterances
@@ -139,7 +140,7 @@ def folders(paths):
 def spoken(paths, folders):
     rows = draw_utterances(paths.index(CORPUS), INVENTORY, limit=10)
     paths.audio(VOICE).mkdir(parents=True)
-    assert speak_utterances(rows, folders, Letters(), paths.audio(VOICE), workers=1, label="test") == []
+    assert speak_utterances(rows, folders, Letters(), paths.audio(VOICE), executor=ThisProcess(), label="test") == []
     return rows
 
 
@@ -155,13 +156,14 @@ class TestSynthesizeStage:
             assert len(row["phones"]) == len(row["durations"])
 
     def test_workers_change_no_byte(self, paths, folders, spoken, tmp_path):
-        speak_utterances(spoken, folders, Letters(), tmp_path, workers=2, label="test")
+        with open_executor(Runtime(workers=2)) as executor:
+            speak_utterances(spoken, folders, Letters(), tmp_path, executor=executor, label="test")
         for file in sorted(paths.audio(VOICE).iterdir()):
             assert (tmp_path / file.name).read_bytes() == file.read_bytes()
 
     def test_what_cannot_be_pronounced_is_in_the_ledger(self, folders, spoken, tmp_path):
         rows = [*spoken[:1], {**spoken[1], "normalized_text": "xylophone"}]
-        losses = speak_utterances(rows, folders, Letters(), tmp_path, workers=1, label="test")
+        losses = speak_utterances(rows, folders, Letters(), tmp_path, executor=ThisProcess(), label="test")
         assert [row["utterance_id"] for row in losses] == [spoken[1]["utterance_id"]]
         assert read_table(tmp_path / "dropped.parquet", DROPPED) == losses
         assert "never heard the phone 'x'" in losses[0]["detail"]
@@ -181,6 +183,8 @@ class TestSynthesizeStage:
 def stage_in(root, *, workers=1):
     stage = Stage("evaluate", VOICE, Paths(root))
     stage.runtime = Runtime(workers=workers)
+    if workers == 1:
+        stage.executor = ThisProcess()
     return stage
 
 
@@ -193,7 +197,6 @@ def plan(paths, folders, spoken):
         mel=paths.mel(CORPUS),
         prosody=paths.prosody(CORPUS),
         index=paths.index(CORPUS),
-        pitch=PITCH,
         settings=EvaluateSettings(metrics=QUICK),
     )
 
@@ -244,7 +247,8 @@ class TestEvaluateStage:
     def test_scores_are_the_same_bytes_with_more_workers(self, paths, plan, means, tmp_path):
         untimed = EvaluateSettings(metrics=tuple(name for name in QUICK if name != "real_time_factor"))
         elsewhere = stage_in(tmp_path / "project", workers=2)
-        evaluate(dataclasses.replace(plan, settings=untimed), tmp_path / "scores", elsewhere)
+        with elsewhere.resources:
+            evaluate(dataclasses.replace(plan, settings=untimed), tmp_path / "scores", elsewhere)
         for file in sorted(paths.scores(VOICE).rglob("*.*")):
             assert (tmp_path / "scores" / file.relative_to(paths.scores(VOICE))).read_bytes() == file.read_bytes(), file
 
