@@ -28,7 +28,9 @@ def load(name):
     return module
 
 
-alignment, text = load("alignment"), load("text")
+alignment, text, feature_reading = load("alignment"), load("text"), load("feature_reading")
+sys.modules["feature_reading"] = feature_reading  # as a script finds what lies beside it
+features, full_size = load("features"), load("full_size")
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +105,7 @@ class TestAlignment:
         lines = (line.split("|") for line in (raw / "metadata.csv").read_text(encoding="utf-8").splitlines())
         (recordings / "metadata.csv").write_text("".join(f"{name}|{said}\n" for name, _, said in lines))
         alignment.prepare_corpus(alignment.RECORDINGS, recordings, alignment.ENGLISH, tmp_path / "corpus")
-        spoken = alignment.read_spoken(tmp_path / "corpus", alignment.ENGLISH, run=serial_map)
+        spoken = alignment.read_spoken(tmp_path / "corpus", alignment.ENGLISH, tmp_path / "spoken", run=serial_map)
         for name, rows in alignment.align(spoken, tmp_path / "work").kept.items():
             write_textgrid(tmp_path / "grids" / f"{name.removeprefix('anika-')}.TextGrid", rows)
         found = alignment.agreement(str(recordings), str(tmp_path / "grids"), "anika-")
@@ -140,6 +142,32 @@ class TestText:
         assert own.elsewhere() == 0
 
 
+class TestFeatureReading:
+    def test_figures_of_both_readers_are_printed_last(self, monkeypatch, capsys):
+        monkeypatch.setattr(sys, "argv", ["feature_reading.py", "--json", "--clips", "40"])
+        feature_reading.main()
+        found = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert {"shards_over_files", "frames_per_10_ms"} <= found.keys()
+        assert found["shards_over_files_low"] <= found["shards_over_files"] <= found["shards_over_files_high"]
+        assert min(found.values()) > 0
+
+    def test_readers_that_give_different_batches_are_not_compared(self, tmp_path):
+        clips = feature_reading.draw_clips(5)
+        ids = list(clips.frames)
+        shards = feature_reading.shard_reader(tmp_path / "shards", clips)
+        files = feature_reading.file_reader(tmp_path / "files", clips)
+        feature_reading.require_equal({"shards": shards, "files": files}, ids)
+        with pytest.raises(ValueError, match="differ in utterance_ids"):
+            feature_reading.require_equal({"shards": shards, "files": lambda ids: files(ids[::-1])}, ids)
+
+    def test_clips_are_as_long_as_those_of_ljspeech(self):
+        frames = list(feature_reading.draw_clips(13100).frames.values())
+        seconds = [each * 256 / 22050 for each in frames]
+        assert sum(seconds) / 3600 == pytest.approx(23.9, rel=0.05)
+        assert 0.98 <= min(seconds) < 2
+        assert 9.9 < max(seconds) <= 10
+
+
 def write_textgrid(path, intervals):
     path.parent.mkdir(exist_ok=True)
     end = intervals[-1].end
@@ -147,3 +175,38 @@ def write_textgrid(path, intervals):
     grid = praat.Textgrid(0, end)
     grid.addTier(praat.IntervalTier("phones", marks, 0, end))
     grid.save(str(path), format="short_textgrid", includeBlankSpaces=True)
+
+
+class TestFeatures:
+    def test_both_sides_read_the_same_phones(self, tmp_path):
+        features.make_project(tmp_path / "project", 2)
+        for grid in (tmp_path / "project" / "recordings" / "TextGrid").rglob("*.TextGrid"):
+            theirs = features._StandIn(str(grid)).get_tier_by_name("phones")._objects
+            ours = praat.openTextgrid(str(grid), includeEmptyIntervals=True).getTier("phones").entries
+            assert [(each.start_time, each.end_time) for each in theirs] == [(each.start, each.end) for each in ours]
+            assert [each.text for each in theirs] == [each.label or "sp" for each in ours]
+            assert theirs[0].start_time == 0
+
+    def test_a_round_gives_every_ratio(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(features, "ROUNDS", 1)
+        features.make_project(tmp_path / "project", 3)
+        features.run_stages(tmp_path / "project", ("download", "prepare", "align"), workers=1)
+        found = features.costs(tmp_path / "project")
+        assert found["cpu_over_floor_low"] == found["cpu_over_floor"] == found["cpu_over_floor_high"] > 0
+        assert found["speedup_2_processes"] > 0
+
+
+def test_stages_of_a_large_run_are_read_from_what_they_say():
+    said = "> tts mel big\nmel big: wrote data/x, 9 clips (0 reused), 0 dropped, 5.2 s\nother\n"
+    assert full_size.stage_seconds(said) == {"mel": 5.2}
+
+
+def test_a_large_corpus_grows_without_changing_its_clips(tmp_path):
+    for ranges in ([range(5)], [range(3), range(3, 5)]):
+        for numbers in ranges:
+            full_size.speak_clips(tmp_path / str(len(ranges)), numbers)
+    one, two = (
+        {path.name: path.read_bytes() for path in sorted((tmp_path / name).rglob("*.*"))} for name in ("1", "2")
+    )
+    assert len(one) == 6
+    assert one == two

@@ -1,0 +1,218 @@
+"""Every data stage at the size of LJSpeech: seconds, memory, a run with nothing to do, and one per cent more clips.
+
+    python benchmarks/full_size.py [--json] [--clips 13100] [--folder /large/disk]
+
+The demo's voices speak a corpus of kind csv, two sentences a clip: 13,100 clips are 23 h and want 25 GB of disk. A
+project of its own, made from the last commit, runs `dvc repro` up to the index with the settings of the preset
+ljspeech; then, with nothing to do, `dvc repro` and `dvc status` (medians of five); then one per cent of clips is added
+and it runs again, the copying of the recordings and all of DVC's own work included. Memory is the largest of any
+process of a stage: `anonymous` is what it holds itself, `resident` also counts pages of files that it maps, which the
+system takes back when it needs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.yaml import read_yaml
+from tts.audio.files import write_wav
+from tts.corpora.demo_sentences import sentences
+from tts.text.espeak import Manner, speak
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE_RATE = 22050
+NOISE = 32768 * 10 ** (-60 / 20)  # RMS of 60 dB below full scale
+VOICES = (Manner("en-us+Annie", rate=175), Manner("en-us", rate=170), Manner("en-us+Nguyen", pitch=45, rate=180))
+STAGES = ("download", "prepare", "align", "mel", "prosody", "index")
+REPEATS = 5
+
+GOALS = {
+    "largest_anonymous_mb": "< 1500",
+    "repro_nothing_to_do_seconds": "< 1",
+    "status_seconds": "< 0.6",
+    "added_share": "< 0.03",
+}
+
+
+def speak_clips(folder: Path, numbers: range) -> None:
+    """Write these clips of a corpus of kind csv, and append their lines."""
+    (folder / "wavs").mkdir(parents=True, exist_ok=True)
+    halves = islice(sentences("en", 2 * numbers.stop, seed=1), 2 * numbers.start, None)
+    texts = [f"{first} {second}" for first, second in zip(halves, halves, strict=True)]
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(partial(_record, folder), numbers, texts, chunksize=32))
+    with (folder / "metadata.csv").open("a", encoding="utf-8") as file:
+        file.writelines(
+            f"{_name(number)}|v{number % len(VOICES)}|{text}\n" for number, text in zip(numbers, texts, strict=True)
+        )
+
+
+def _name(number: int) -> str:
+    return f"c{number:06d}"
+
+
+def _record(folder: Path, number: int, text: str) -> None:
+    speech = speak(text, VOICES[number % len(VOICES)])
+    waveform = np.pad(speech.waveform, SAMPLE_RATE // 10).astype(np.float64)
+    waveform += np.random.default_rng(number).normal(0, NOISE, len(waveform))
+    samples = np.clip(np.rint(waveform), -32768, 32767).astype(np.int16)
+    write_wav(folder / "wavs" / f"{_name(number)}.wav", samples, sample_rate=speech.sample_rate)
+
+
+def make_project(folder: Path, recordings: Path) -> None:
+    """Clone this project, its last commit, and let its corpus be the recordings."""
+    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    params = read_yaml(ROOT / "presets" / "ljspeech.yaml")
+    params["run"] = {"corpora": ["big"], "acoustic": {}, "vocoders": {}, "finetune": {}, "voices": {}}
+    params["corpora"] = {"big": {"kind": "csv", "path": str(recordings), "columns": ["id", "speaker", "text"]}}
+    params |= {"runs": {}, "voices": {}}
+    (folder / "params.yaml").write_text(json.dumps(params, indent=1))
+    (folder / ".dvc" / "config.local").write_text("[core]\n    analytics = false\n")
+
+
+class Memory:
+    """The largest process of each stage, by what is in /proc, looked at five times a second."""
+
+    def __init__(self) -> None:
+        self.largest_mb: dict[str, dict[str, float]] = defaultdict(lambda: {"resident": 0.0, "anonymous": 0.0})
+
+    @contextmanager
+    def watching(self, session: int) -> Iterator[None]:
+        """Look at every process of a session until the block ends."""
+        is_over = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(session, is_over))
+        watcher.start()
+        try:
+            yield
+        finally:
+            is_over.set()
+            watcher.join()
+
+    def _watch(self, session: int, is_over: threading.Event) -> None:
+        stage = "dvc"
+        while not is_over.wait(0.2):
+            for process in (each.name for each in Path("/proc").iterdir() if each.name.isdigit()):
+                try:
+                    if os.getsid(int(process)) != session:
+                        continue
+                    command = Path("/proc", process, "cmdline").read_text().split("\0")
+                    status = Path("/proc", process, "status").read_text()
+                except (OSError, ValueError):
+                    continue  # it has ended
+                stage = next((name for name in STAGES if name in command), stage)
+                self._note("dvc" if command[1:2] and command[1].endswith("dvc") else stage, status)
+
+    def _note(self, stage: str, status: str) -> None:
+        for kind, field in (("resident", "VmRSS"), ("anonymous", "RssAnon")):
+            found = re.search(rf"{field}:\s+(\d+) kB", status)
+            if found:
+                self.largest_mb[stage][kind] = max(self.largest_mb[stage][kind], int(found[1]) / 1e3)
+
+
+def run(project: Path, *command: str, memory: Memory | None = None) -> tuple[float, str]:
+    """Seconds of a command in the project, and what it wrote.
+
+    Raises:
+        RuntimeError: it failed.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(project), "DVC_NO_ANALYTICS": "1"}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    started = time.perf_counter()
+    process = subprocess.Popen(command, cwd=project, env=environment, start_new_session=True, **pipes)
+    with (memory or Memory()).watching(process.pid):
+        written, _ = process.communicate()
+    seconds = time.perf_counter() - started
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed: {written[-2000:]}")
+    return seconds, written
+
+
+def timed(project: Path, *command: str) -> float:
+    """Median seconds of a command that has nothing to do, without the watch on its memory."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    seconds = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        subprocess.run(command, cwd=project, env=environment, check=True, capture_output=True)
+        seconds.append(time.perf_counter() - started)
+    print(f"{' '.join(command)}: {min(seconds):.2f} to {max(seconds):.2f} s")
+    return statistics.median(seconds)
+
+
+def stage_seconds(written: str) -> dict[str, float]:
+    """What the closing line of each stage says."""
+    lines = re.findall(rf"^({'|'.join(STAGES)}) big: (.*), ([\d.]+) s$", written, re.MULTILINE)
+    for stage, said, seconds in lines:
+        print(f"{stage:10s} {seconds:>8s} s  {said}")
+    return {stage: float(seconds) for stage, _, seconds in lines}
+
+
+def measure(folder: Path, num_clips: int) -> dict[str, Any]:
+    """Run it all below a folder."""
+    recordings, project, memory = folder / "recordings", folder / "project", Memory()
+    speak_clips(recordings, range(num_clips))
+    make_project(project, recordings)
+    full, written = run(project, "dvc", "repro", "index@big", memory=memory)
+    stages = stage_seconds(written)
+    repro, status = timed(project, "dvc", "repro", "index@big"), timed(project, "dvc", "status")
+    num_added = max(1, round(num_clips / 100))
+    speak_clips(recordings, range(num_clips, num_clips + num_added))
+    fetched, _ = run(project, "dvc", "repro", "--force", "--single-item", "download@big", memory=memory)
+    rest, written = run(project, "dvc", "repro", "index@big", memory=memory)
+    again = stage_seconds(written)
+    hours = json.loads((project / "metrics" / "data-big.json").read_text())["hours"]
+    return {
+        "clips": num_clips,
+        "hours": hours,
+        "seconds": full,
+        "stage_seconds": stages,
+        "added_clips": num_added,
+        "added_seconds": fetched + rest,
+        "added_stage_seconds": again,
+        "added_share": (fetched + rest) / full,
+        "repro_nothing_to_do_seconds": repro,
+        "status_seconds": status,
+        "memory_mb": memory.largest_mb,
+        "largest_anonymous_mb": max(each["anonymous"] for each in memory.largest_mb.values()),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    parser.add_argument("--clips", type=int, default=13100)
+    parser.add_argument(
+        "--folder", type=Path, help="an empty folder to work in, and to keep; otherwise a temporary one"
+    )
+    chosen = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="full-size-") as temporary:
+        found = measure(chosen.folder or Path(temporary), chosen.clips)
+    for name, value in found.items():
+        print(f"{name:30s} {value if not isinstance(value, float) else round(value, 3)}  {GOALS.get(name, '')}")
+    if chosen.json:
+        print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
