@@ -287,7 +287,7 @@ def test_what_is_not_ljspeech_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "cvs", "path": "x"}, r"corpora.mine: .*'demo', 'ljspeech', 'csv', 'folder'"),
+        ({"kind": "cvs", "path": "x"}, r"corpora.mine: .*'demo', 'ljspeech', 'vctk', 'csv', 'folder', 'filelist'"),
         ({"kind": "csv"}, r"corpora.mine.csv.path: is required and missing"),
         ({"kind": "csv", "path": "x", "delimitr": ","}, r"did you mean 'delimiter'"),
         ({"kind": "csv", "path": "x", "columns": ["id"]}, r"columns must name id and text"),

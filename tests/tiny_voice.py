@@ -141,7 +141,8 @@ def _write_tables(paths, name, rows):
     definition = {"mel_definition": json.dumps(to_plain(MEL_DEFINITION))}
     write_table(paths.mel(name) / "mel.parquet", mel, MEL, metadata=definition)
     prosody = [{key: row[key] for key in PROSODY.names} for row in rows]
-    write_table(paths.prosody(name) / "prosody.parquet", prosody, PROSODY)
+    pitch = {"pitch": json.dumps(dict.fromkeys(SPEAKERS, to_plain(PITCH)))}
+    write_table(paths.prosody(name) / "prosody.parquet", prosody, PROSODY, metadata=pitch)
     write_table(paths.index(name) / "utterances.parquet", rows, UTTERANCES)
 
 
