@@ -42,6 +42,7 @@ from unittest import mock
 import numpy as np
 import torch
 from feature_reading import shards_over_files
+from made_speech import SAMPLE_RATE, VOICES, data_params, noisy, texts
 
 import pipeline.stage
 from pipeline.clips import read_clips
@@ -51,14 +52,10 @@ from tts.alignment.durations import frame_durations
 from tts.audio.files import read_audio, write_wav
 from tts.audio.prosody import PitchSettings, f0
 from tts.audio.spectrogram import MelDefinition, stft
-from tts.corpora.demo_sentences import sentences
-from tts.text.espeak import Manner, Speech, speak
+from tts.text.espeak import Speech, speak
 
-ROOT = Path(__file__).resolve().parents[1]
 CORPUS = "speech"
-SAMPLE_RATE, HOP = 22050, 256
-NOISE = 32768 * 10 ** (-60 / 20)  # RMS of 60 dB below full scale
-VOICES = (Manner("en-us+Annie", rate=175), Manner("en-us", rate=170), Manner("en-us+Nguyen", pitch=45, rate=180))
+HOP = 256
 PITCH = PitchSettings(f_min=71, f_max=800)  # what the reference has
 ROUNDS = 3
 CHECKED = 50  # clips whose pitch and durations are compared
@@ -76,22 +73,18 @@ def make_project(folder: Path, num_clips: int) -> None:
     """Write recordings with TextGrids, and a project that imports them."""
     recordings = folder / "recordings"
     (recordings / "wavs").mkdir(parents=True)
-    halves = iter(sentences("en", 2 * num_clips, seed=1))
     lines = []
-    for number, text in enumerate(f"{first} {second}" for first, second in zip(halves, halves, strict=True)):
+    for number, text in enumerate(texts(range(num_clips))):
         speech = speak(text, VOICES[number % len(VOICES)])
-        noise = np.random.default_rng(number).normal(0, NOISE, len(speech.waveform))
-        samples = np.clip(np.rint(speech.waveform + noise), -32768, 32767).astype(np.int16)
+        samples = noisy(speech.waveform, number)
         write_wav(recordings / "wavs" / f"c{number:05d}.wav", samples, sample_rate=speech.sample_rate)
         write_textgrid(recordings / "TextGrid" / "one" / f"c{number:05d}.TextGrid", speech)
         lines.append(f"c{number:05d}|{text}\n")
     (recordings / "metadata.csv").write_text("".join(lines), encoding="utf-8")
-    params = read_yaml(ROOT / "presets" / "ljspeech.yaml")
-    params["run"] = {"corpora": [CORPUS], "acoustic": {}, "vocoders": {}, "finetune": {}, "voices": {}}
-    params["corpora"] = {CORPUS: {"kind": "csv", "path": str(recordings), "speaker": "one"}}
+    params = data_params(CORPUS, {"kind": "csv", "path": str(recordings), "speaker": "one"})
     params["text"] = {"frontend": "ipa", "lexicon": None}
     params["align"] = {"backend": "textgrid", "textgrid": {"folder": str(recordings / "TextGrid")}}
-    params |= {"runs": {}, "voices": {}, "pitch": {"f_min": PITCH.f_min, "f_max": PITCH.f_max}}
+    params["pitch"] = {"f_min": PITCH.f_min, "f_max": PITCH.f_max}
     (folder / "params.yaml").write_text(json.dumps(params))
 
 

@@ -27,21 +27,15 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from made_speech import ROOT, SAMPLE_RATE, VOICES, data_params, noisy, texts
 
-from pipeline.yaml import read_yaml
 from tts.audio.files import write_wav
-from tts.corpora.demo_sentences import sentences
-from tts.text.espeak import Manner, speak
+from tts.text.espeak import speak
 
-ROOT = Path(__file__).resolve().parents[1]
-SAMPLE_RATE = 22050
-NOISE = 32768 * 10 ** (-60 / 20)  # RMS of 60 dB below full scale
-VOICES = (Manner("en-us+Annie", rate=175), Manner("en-us", rate=170), Manner("en-us+Nguyen", pitch=45, rate=180))
 STAGES = ("download", "prepare", "align", "mel", "prosody", "index")
 REPEATS = 5
 
@@ -56,13 +50,12 @@ GOALS = {
 def speak_clips(folder: Path, numbers: range) -> None:
     """Write these clips of a corpus of kind csv, and append their lines."""
     (folder / "wavs").mkdir(parents=True, exist_ok=True)
-    halves = islice(sentences("en", 2 * numbers.stop, seed=1), 2 * numbers.start, None)
-    texts = [f"{first} {second}" for first, second in zip(halves, halves, strict=True)]
+    said = list(texts(numbers))
     with ProcessPoolExecutor() as pool:
-        list(pool.map(partial(_record, folder), numbers, texts, chunksize=32))
+        list(pool.map(partial(_record, folder), numbers, said, chunksize=32))
     with (folder / "metadata.csv").open("a", encoding="utf-8") as file:
         file.writelines(
-            f"{_name(number)}|v{number % len(VOICES)}|{text}\n" for number, text in zip(numbers, texts, strict=True)
+            f"{_name(number)}|v{number % len(VOICES)}|{text}\n" for number, text in zip(numbers, said, strict=True)
         )
 
 
@@ -72,19 +65,15 @@ def _name(number: int) -> str:
 
 def _record(folder: Path, number: int, text: str) -> None:
     speech = speak(text, VOICES[number % len(VOICES)])
-    waveform = np.pad(speech.waveform, SAMPLE_RATE // 10).astype(np.float64)
-    waveform += np.random.default_rng(number).normal(0, NOISE, len(waveform))
-    samples = np.clip(np.rint(waveform), -32768, 32767).astype(np.int16)
+    samples = noisy(np.pad(speech.waveform, SAMPLE_RATE // 10), number)
     write_wav(folder / "wavs" / f"{_name(number)}.wav", samples, sample_rate=speech.sample_rate)
 
 
 def make_project(folder: Path, recordings: Path) -> None:
     """Clone this project, its last commit, and let its corpus be the recordings."""
     subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
-    params = read_yaml(ROOT / "presets" / "ljspeech.yaml")
-    params["run"] = {"corpora": ["big"], "acoustic": {}, "vocoders": {}, "finetune": {}, "voices": {}}
-    params["corpora"] = {"big": {"kind": "csv", "path": str(recordings), "columns": ["id", "speaker", "text"]}}
-    params |= {"runs": {}, "voices": {}}
+    corpus = {"kind": "csv", "path": str(recordings), "columns": ["id", "speaker", "text"]}
+    params = data_params("big", corpus)
     (folder / "params.yaml").write_text(json.dumps(params, indent=1))
     (folder / ".dvc" / "config.local").write_text("[core]\n    analytics = false\n")
 

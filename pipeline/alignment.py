@@ -68,11 +68,12 @@ def read_spoken(corpus: Path, settings: TextSettings, work: Path, *, run: Parall
     rows = read_table(corpus / "manifest.parquet", MANIFEST)
     kept = Kept(work / "words")
     texts = [(str(row["language"]), str(row["normalized_text"])) for row in rows]
-    missing = sorted({text for text in texts if content_key(*text) not in kept})
+    keys = {text: content_key(*text) for text in texts}
+    missing = sorted(text for text, key in keys.items() if key not in kept)
     pronounced = run(partial(_pronounce, settings), _batches(missing), label="phones")
-    kept.keep((content_key(*text), words) for text, words in zip(missing, chain.from_iterable(pronounced), strict=True))
+    kept.keep((keys[text], words) for text, words in zip(missing, chain.from_iterable(pronounced), strict=True))
     return [
-        Spoken(row["utterance_id"], row["speaker"], clips[row["utterance_id"]], *_words(kept.read(content_key(*text))))
+        Spoken(row["utterance_id"], row["speaker"], clips[row["utterance_id"]], *_words(kept.read(keys[text])))
         for row, text in zip(rows, texts, strict=True)
     ]
 

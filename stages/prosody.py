@@ -23,8 +23,9 @@ def run(corpus: str) -> None:
         definition = current.params.audio
         clips = read_aligned_clips(current.paths.corpus(corpus), current.paths.alignments(corpus))
         pitch = speaker_pitch(clips, current)
+        plain = {speaker: to_plain(each) for speaker, each in pitch.items()}
         contents = {
-            name: [each.clip.audio_sha256, each.phones, each.ends.tolist(), to_plain(pitch[each.clip.speaker])]
+            name: [each.clip.audio_sha256, each.phones, each.ends.tolist(), plain[each.clip.speaker]]
             for name, each in clips.items()
         }
         results = map_cached(

@@ -30,6 +30,7 @@ def load(name):
 
 alignment, text, feature_reading = load("alignment"), load("text"), load("feature_reading")
 sys.modules["feature_reading"] = feature_reading  # as a script finds what lies beside it
+sys.modules["made_speech"] = load("made_speech")
 features, full_size = load("features"), load("full_size")
 
 
