@@ -37,6 +37,7 @@ from pipeline import prepare
 from pipeline.alignment import Alignments, Spoken, align_corpus, measure, read_spoken
 from pipeline.alignment_comparison import read_alignment, show_comparison
 from pipeline.incremental import map_cached
+from pipeline.kept_shards import ShardStore
 from pipeline.parallel import ThisProcess
 from pipeline.paths import Paths
 from tts.alignment.comparison import compare_alignments
@@ -211,7 +212,8 @@ def prepare_corpus(config: csv.Config, raw: Path, text: TextSettings, corpus: Pa
     lost = {each.utterance_id for each in dropped}
     kept = [each for each in found if each.utterance_id not in lost]
     prepared = prepare.Prepared(kept, texts, results, SAMPLE_RATE)
-    prepare.write_corpus(corpus, prepared, num_shards=4)
+    shards = ShardStore(corpus / "shards", ThisProcess())
+    prepare.write_corpus(corpus, prepared, shards, shard_clips=128)
     prepare.copy_true_phones(raw, corpus, prepared)
 
 

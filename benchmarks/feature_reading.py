@@ -30,7 +30,7 @@ import torch
 from tts.audio.spectrogram import MelDefinition
 from tts.config import to_plain
 from tts.data.features import CorpusFeatures
-from tts.data.shards import Array, layout, pad, write_shards
+from tts.data.shards import Array, assign_shards, layout, pad, write_shards
 from tts.data.tables import MEL, UTTERANCES, write_table
 from tts.interfaces import AcousticBatch, Inventory
 from tts.training.batching import AcousticBatches
@@ -45,7 +45,7 @@ SYMBOLS = tuple(f"phone{number}" for number in range(40))
 PHONES_PER_SECOND = 12
 MEAN_SECONDS, SPREAD, SHORTEST, LONGEST = 6.6, 0.4, 1.0, 10.0  # LJSpeech: 6.57 s, from 1.1 to 10.1 s
 BATCHES = BatchSettings(max_frames=16384)
-NUM_SHARDS = 8
+SHARD_CLIPS = 128
 ROUNDS = 7
 KINDS = ("mel", "durations", "pitch", "energy")
 FRAMES_PER_10_MS = 20_000  # what is to be reached, with two threads
@@ -147,7 +147,8 @@ def shard_reader(folder: Path, clips: Clips) -> Read:
     _write(folder / "mel", "mel", clips, "mel")
     for name, kind in (("durations", "durations"), ("pitch_phone", "pitch"), ("energy_phone", "energy")):
         _write(folder / "prosody", name, clips, kind)
-    of_frames, of_phones = layout(clips.frames, NUM_SHARDS), layout(phones, NUM_SHARDS)
+    shards = assign_shards(clips.frames, SHARD_CLIPS)
+    of_frames, of_phones = layout(clips.frames, shards), layout(phones, shards)
     rows = [
         {"utterance_id": name, "split": "train", "speaker": "one", "language": "en", "style": "plain"}
         | {"text": name, "normalized_text": name, "phones": [SYMBOLS[each] for each in clips.phones(name)]}
@@ -166,7 +167,14 @@ def shard_reader(folder: Path, clips: Clips) -> Read:
 def _write(folder: Path, name: str, clips: Clips, kind: str) -> None:
     lengths = {each: len(clips.arrays(each)[kind]) for each in clips.frames}
     like = clips.arrays(next(iter(clips.frames)))[kind]
-    write_shards(folder, name, lengths, lambda each: clips.arrays(each)[kind], count=NUM_SHARDS, like=like)
+    write_shards(
+        folder,
+        name,
+        lengths,
+        lambda each: clips.arrays(each)[kind],
+        shards=assign_shards(lengths, SHARD_CLIPS),
+        like=like,
+    )
 
 
 def file_reader(folder: Path, clips: Clips) -> Read:

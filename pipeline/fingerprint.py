@@ -22,6 +22,8 @@ FRAME = frozenset(
                 "fingerprint",
                 "incremental",
                 "ledger",
+                "kept_files",
+                "kept_shards",
                 "locks",
                 "output",
                 "parallel",

@@ -70,14 +70,19 @@ class Results:
 
     def read(self, utterance_id: str, field: str) -> Array:
         """One array of one utterance."""
-        return self._place(utterance_id, field).read()
+        return self.place(utterance_id, field).read()
+
+    def key(self, utterance_id: str) -> str:
+        """Content key of an utterance."""
+        return self._keys[utterance_id]
+
+    def place(self, utterance_id: str, field: str) -> Place:
+        """Where an array of an utterance is."""
+        return self._places[f"{self._keys[utterance_id]}.{field}"]
 
     def lengths(self, field: str) -> dict[str, int]:
         """First dimension of a field for every utterance that has a result."""
-        return {name: self._place(name, field).shape[0] for name in self.ids}
-
-    def _place(self, utterance_id: str, field: str) -> Place:
-        return self._places[f"{self._keys[utterance_id]}.{field}"]
+        return {name: self.place(name, field).shape[0] for name in self.ids}
 
     def _has(self, utterance_id: str, field: str) -> bool:
         return f"{self._keys[utterance_id]}.{field}" in self._places

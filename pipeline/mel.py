@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +11,11 @@ import torch
 
 from pipeline.clips import Clip
 from pipeline.incremental import Fields, Rejected, Results
+from pipeline.kept_shards import ShardStore
 from pipeline.ledger import Loss, write_rejections
 from tts.audio.spectrogram import MelDefinition, mel_spectrogram, min_samples
 from tts.config import to_plain
-from tts.data.shards import layout, write_shards
+from tts.data.shards import layout
 from tts.data.tables import MEL, write_table
 
 
@@ -27,14 +28,16 @@ def mel_of(clip: Clip, definition: MelDefinition) -> Fields | Rejected:
     return {"mel": mel_spectrogram(waveform, definition)[0].T.numpy()}
 
 
-def write_mel(folder: Path, results: Results, definition: MelDefinition, *, num_shards: int) -> list[Loss]:
+def write_mel(
+    folder: Path, results: Results, clips: Mapping[str, Clip], definition: MelDefinition, store: ShardStore
+) -> list[Loss]:
     """Write mel shards, their table and the ledger; give the losses."""
-    lengths = results.lengths("mel")
+    shards, lengths = {name: clip.shard for name, clip in clips.items()}, results.lengths("mel")
     like = np.empty((0, definition.n_mels), np.float32)
-    digest = write_shards(folder, "mel", lengths, partial(results.read, field="mel"), count=num_shards, like=like)
+    digest = store.write(folder, "mel", results, shards=shards, like=like)
     rows = [
         {"utterance_id": name, "shard": shard, "offset": offset, "num_frames": lengths[name]}
-        for name, (shard, offset) in layout(lengths, num_shards).items()
+        for name, (shard, offset) in layout(lengths, shards).items()
     ]
     metadata = {"mel_definition": json.dumps(to_plain(definition)), "arrays_sha256": digest}
     write_table(folder / "mel.parquet", rows, MEL, metadata=metadata)

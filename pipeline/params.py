@@ -70,10 +70,10 @@ class ShardSettings:
     """How arrays are laid out on disk.
 
     Attributes:
-        count: files of each kind.
+        clips: in a shard, on average; fewer make more files, more make a clip that is added cost more.
     """
 
-    count: int = Field(gt=0, le=999)
+    clips: int = Field(gt=0)
 
 
 @config

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.fingerprint import file_key
 from pipeline.incremental import Fields, Rejected, Results
+from pipeline.kept_shards import ShardStore
 from pipeline.ledger import Loss, loss
 from pipeline.parallel import Executor
 from tts.audio.files import read_audio
@@ -20,7 +21,7 @@ from tts.audio.samples import to_int16
 from tts.corpora import CorpusConfig, read
 from tts.corpora.limits import ClipLimits
 from tts.corpora.recordings import Dropped, Recording, Speaker
-from tts.data.shards import layout, write_shards
+from tts.data.shards import assign_shards, layout
 from tts.data.tables import MANIFEST, PHONES, SPEAKERS, read_table, write_table
 from tts.errors import AudioError, CorpusError, TextError
 from tts.text.frontend import Frontend
@@ -106,11 +107,11 @@ def as_losses(dropped: Sequence[Dropped]) -> list[Loss]:
     return [loss(each.utterance_id, "prepare", each.reason, each.detail) for each in dropped]
 
 
-def write_corpus(folder: Path, prepared: Prepared, *, num_shards: int) -> None:
-    """Write manifest.parquet and the audio shards into an existing folder."""
+def write_corpus(folder: Path, prepared: Prepared, store: ShardStore, *, shard_clips: int) -> None:
+    """Write manifest.parquet and audio shards of about `shard_clips` clips into an existing folder."""
     lengths, results = prepared.num_samples, prepared.results
-    like = np.empty(0, np.int16)
-    write_shards(folder, "audio", lengths, lambda name: results.read(name, "audio"), count=num_shards, like=like)
+    shards = assign_shards(lengths, shard_clips)
+    store.write(folder, "audio", results, shards=shards, like=np.empty(0, np.int16))
     recordings = {each.utterance_id: each for each in prepared.recordings}
     rows = [
         {
@@ -122,7 +123,7 @@ def write_corpus(folder: Path, prepared: Prepared, *, num_shards: int) -> None:
             "shard": shard,
             "offset": offset,
         }
-        for name, (shard, offset) in layout(lengths, num_shards).items()
+        for name, (shard, offset) in layout(lengths, shards).items()
     ]
     write_table(folder / "manifest.parquet", rows, MANIFEST)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +11,13 @@ import torch
 
 from pipeline.clips import AlignedClip
 from pipeline.incremental import Fields, Rejected, Results
+from pipeline.kept_shards import ShardStore
 from pipeline.ledger import Loss, write_rejections
 from tts.alignment.durations import frame_durations
 from tts.audio.prosody import PitchSettings, f0, phone_energy, phone_pitch
 from tts.audio.spectrogram import MelDefinition, frame_energy, magnitude, min_samples
 from tts.config import to_plain
-from tts.data.shards import layout, write_shards
+from tts.data.shards import layout
 from tts.data.tables import PROSODY, write_table
 
 PER_PHONE = {"durations": np.int32, "pitch_phone": np.float32, "energy_phone": np.float32}
@@ -52,22 +52,19 @@ def write_prosody(
     results: Results,
     clips: Mapping[str, AlignedClip],
     speaker_pitch: Mapping[str, PitchSettings],
-    *,
-    num_shards: int,
+    store: ShardStore,
 ) -> list[Loss]:
     """Write durations, pitch and energy shards, their table and the ledger; give the losses.
 
     The table says in its metadata how each speaker's pitch was measured.
     """
-    num_phones, num_frames = results.lengths("durations"), results.lengths("pitch")
+    shards = {name: each.clip.shard for name, each in clips.items()}
     digests = {
-        field: write_shards(
-            folder, field, lengths, partial(results.read, field=field), count=num_shards, like=np.empty(0, dtype)
-        )
-        for fields, lengths in ((PER_PHONE, num_phones), (PER_FRAME, num_frames))
-        for field, dtype in fields.items()
+        field: store.write(folder, field, results, shards=shards, like=np.empty(0, dtype))
+        for field, dtype in (PER_PHONE | PER_FRAME).items()
     }
-    frame_places = layout(num_frames, num_shards)
+    num_phones, num_frames = results.lengths("durations"), results.lengths("pitch")
+    frame_places = layout(num_frames, shards)
     rows = [
         {
             "utterance_id": name,
@@ -78,7 +75,7 @@ def write_prosody(
             "num_frames": num_frames[name],
             "phones": list(clips[name].phones),
         }
-        for name, (shard, offset) in layout(num_phones, num_shards).items()
+        for name, (shard, offset) in layout(num_phones, shards).items()
     ]
     pitch = {name: to_plain(settings) for name, settings in speaker_pitch.items()}
     metadata = {"arrays_sha256": json.dumps(digests), "pitch": json.dumps(pitch)}

@@ -16,6 +16,7 @@ import typer
 
 from pipeline.fingerprint import code_key, content_key
 from pipeline.incremental import Results
+from pipeline.kept_shards import ShardStore
 from pipeline.ledger import Loss, require_few
 from pipeline.locks import exclusive
 from pipeline.parallel import Executor, open_executor
@@ -71,6 +72,10 @@ class Stage:
     def store(self) -> Path:
         """The folder of results that are keyed one by one (see pipeline.incremental)."""
         return self.paths.cache / self.name / "results"
+
+    def shards(self) -> ShardStore:
+        """The shards of earlier runs, and what writes new ones."""
+        return ShardStore(self.paths.cache / self.name / "shards", self.executor)
 
     def utterance_keys(self, content: Mapping[str, Sequence[Any]], *shared: Any) -> dict[str, str]:  # noqa: ANN401
         """Content keys for `map_cached`: code, shared params, and what is each utterance's own."""

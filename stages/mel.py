@@ -30,7 +30,9 @@ def run(corpus: str) -> None:
             executor=current.executor,
             label=f"mel {corpus}",
         )
+        shards = current.shards()
         with replaced_directory(current.paths.mel(corpus)) as folder:
-            losses = write_mel(folder, results, definition, num_shards=current.params.shards.count)
+            losses = write_mel(folder, results, clips, definition, shards)
             current.check_losses(losses, num_clips=len(clips))
+        shards.prune()
         current.say_results(current.paths.mel(corpus), results)

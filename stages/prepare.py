@@ -41,11 +41,13 @@ def run(corpus: str) -> None:
         lost = {each.utterance_id for each in dropped}
         kept = [each for each in found if each.utterance_id not in lost]
         prepared = prepare.Prepared(kept, texts, results, sample_rate)
+        shards = current.shards()
         with replaced_directory(destination) as folder:
-            prepare.write_corpus(folder, prepared, num_shards=current.params.shards.count)
+            prepare.write_corpus(folder, prepared, shards, shard_clips=current.params.shards.clips)
             prepare.write_speakers(folder, prepared, speakers(settings, raw))
             prepare.copy_true_phones(raw, folder, prepared)
             write_ledger(folder / "dropped.parquet", losses)
+        shards.prune()
         current.say(f"wrote {destination}")
         current.say(f"{len(kept)} clips ({len(audio) - results.num_computed} reused)")
         current.say(f"{len(losses)} dropped")

@@ -36,7 +36,9 @@ def run(corpus: str) -> None:
             executor=current.executor,
             label=f"prosody {corpus}",
         )
+        shards = current.shards()
         with replaced_directory(current.paths.prosody(corpus)) as folder:
-            losses = write_prosody(folder, results, clips, pitch, num_shards=current.params.shards.count)
+            losses = write_prosody(folder, results, clips, pitch, shards)
             current.check_losses(losses, num_clips=len(clips))
+        shards.prune()
         current.say_results(current.paths.prosody(corpus), results)

@@ -69,3 +69,6 @@ class Project:
 
     def outputs(self, corpus="mine"):
         return {path.name: path.read_bytes() for path in (self.root / "data/corpus" / corpus).iterdir()}
+
+    def shards(self, corpus="mine"):
+        return sorted((self.root / "data/corpus" / corpus).glob("audio-*.npy"))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tts.audio.spectrogram import MelDefinition, num_frames
 from tts.data.invariants import Clip, check_clips, check_corpus
-from tts.data.shards import ShardReader, layout, pad, shard_of, write_shards
+from tts.data.shards import ShardReader, assign_shards, layout, pad, shard_bytes, write_shard, write_shards
 from tts.data.splits import SplitSettings, assign_splits
 from tts.data.statistics import StatisticsBuilder
 from tts.data.tables import DROPPED, read_table, write_table
@@ -23,17 +23,14 @@ DEFINITION = MelDefinition(
 ids = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
 
 
-def shard_bytes(folder):
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
-
-
-@given(lengths=st.dictionaries(ids, st.integers(0, 9), max_size=20), count=st.integers(1, 7))
-def test_shards_give_back_what_was_written(tmp_path_factory, lengths, count):
+@given(lengths=st.dictionaries(ids, st.integers(0, 9), max_size=20), clips=st.integers(1, 7))
+def test_shards_give_back_what_was_written(tmp_path_factory, lengths, clips):
     folder = tmp_path_factory.mktemp("shards")
     arrays = {name: np.random.default_rng(n).normal(size=(n, 3)).astype(np.float32) for name, n in lengths.items()}
-    write_shards(folder, "mel", lengths, arrays.__getitem__, count=count, like=np.empty((0, 3), np.float32))
+    shards = assign_shards(lengths, clips)
+    write_shards(folder, "mel", lengths, arrays.__getitem__, shards=shards, like=np.empty((0, 3), np.float32))
     reader = ShardReader(folder, "mel")
-    for name, (shard, offset) in layout(lengths, count).items():
+    for name, (shard, offset) in layout(lengths, shards).items():
         assert np.array_equal(reader.read(shard, offset, lengths[name]), arrays[name])
         assert np.array_equal(reader.load(shard, offset, lengths[name]), arrays[name])
 
@@ -51,36 +48,38 @@ def test_padded_arrays_are_followed_by_zeros(lengths):
 
 
 def test_equal_arrays_give_equal_bytes_and_digest(tmp_path):
-    arrays = {f"clip{n}": np.arange(n, dtype=np.int32) for n in range(10)}
-    lengths = {name: len(array) for name, array in arrays.items()}
-    digests = []
-    for folder in (tmp_path / "a", tmp_path / "b"):
-        folder.mkdir()
-        write = {"count": 3, "like": np.empty(0, np.int32)}
-        digests.append(write_shards(folder, "durations", lengths, arrays.__getitem__, **write))
+    arrays = [np.arange(n, dtype=np.int32) for n in range(10)]
+    digests = [write_shard(tmp_path / name, arrays, 45, np.empty(0, np.int32)) for name in "ab"]
     assert digests[0] == digests[1]
-    assert shard_bytes(tmp_path / "a") == shard_bytes(tmp_path / "b")
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-@given(names=st.sets(ids, min_size=1), count=st.integers(1, 64))
-def test_adding_an_utterance_moves_no_other_to_another_shard(names, count):
-    before = {name: shard for name, (shard, _) in layout(dict.fromkeys(names, 1), count).items()}
-    after = {name: shard for name, (shard, _) in layout(dict.fromkeys([*names, "new one"], 1), count).items()}
-    assert all(after[name] == before[name] == shard_of(name, count) for name in names)
+@given(length=st.integers(0, 200), width=st.integers(1, 90))
+def test_the_size_of_a_shard_is_known_before_it_is_written(tmp_path_factory, length, width):
+    path, rows = tmp_path_factory.mktemp("shard") / "mel-000.npy", np.zeros((length, width), np.float32)
+    write_shard(path, [rows], length, rows)
+    assert path.stat().st_size == shard_bytes(length, rows)
+    assert np.load(path).shape == (length, width)
 
 
-def test_shard_writer_refuses_an_array_of_another_length(tmp_path):
-    with pytest.raises(ValueError, match="a: shape"):
-        write_shards(tmp_path, "x", {"a": 3}, lambda _: np.zeros(4), count=1, like=np.empty(0))
+def test_a_shard_that_lost_all_of_its_clips_is_written_empty(tmp_path):
+    shards = {"a": 0, "b": 1, "c": 2}
+    write_shards(tmp_path, "x", {"a": 3}, lambda _: np.zeros(3), shards=shards, like=np.empty(0))
+    assert [len(np.load(tmp_path / f"x-{shard:03d}.npy")) for shard in range(3)] == [3, 0, 0]
+
+
+def test_shard_writer_refuses_an_array_of_another_shape(tmp_path):
+    with pytest.raises(ValueError, match="4 rows, expected 3"):
+        write_shard(tmp_path / "x", [np.zeros(4)], 3, np.empty(0))
+    with pytest.raises(ValueError, match=r"rows have \(2,\)"):
+        write_shard(tmp_path / "x", [np.zeros((4, 3))], 4, np.empty((0, 2)))
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a file on a full disk")
-def test_a_full_disk_leaves_no_shard(tmp_path):
-    (tmp_path / "mel-000.npy.tmp").symlink_to("/dev/full")
+def test_a_full_disk_is_said(tmp_path):
     with pytest.raises(OSError, match="No space left on device") as caught:
-        write_shards(tmp_path, "mel", {"a": 5000}, lambda _: np.zeros(5000), count=2, like=np.empty(0))
+        write_shard(Path("/dev/full"), [np.zeros(5000)], 5000, np.empty(0))
     assert caught.value.errno == errno.ENOSPC
-    assert not list(tmp_path.glob("*.npy"))
 
 
 def test_tables_keep_rows_and_their_bytes(tmp_path):

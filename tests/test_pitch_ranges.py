@@ -19,7 +19,7 @@ from stages import prosody
 from tts.audio.pitch_range import own_range, pitch_histogram
 from tts.audio.prosody import PitchSettings, f0
 from tts.audio.spectrogram import MelDefinition
-from tts.data.shards import layout, write_shards
+from tts.data.shards import assign_shards, layout, write_shards
 from tts.data.tables import MANIFEST, PHONES, PROSODY, read_metadata, read_table, write_table
 from tts.errors import DataError
 
@@ -122,8 +122,9 @@ class Corpus:
             folder.mkdir(parents=True, exist_ok=True)
         samples = {name: (32767 * sound).astype(np.int16) for name, (_, sound) in sorted(self.clips.items())}
         lengths = {name: len(each) for name, each in samples.items()}
-        write_shards(corpus, "audio", lengths, samples.__getitem__, count=2, like=np.empty(0, np.int16))
-        places = layout(lengths, 2)
+        shards = assign_shards(lengths, 2)
+        write_shards(corpus, "audio", lengths, samples.__getitem__, shards=shards, like=np.empty(0, np.int16))
+        places = layout(lengths, shards)
         manifest = [
             {"utterance_id": name, "speaker": self.clips[name][0], "language": "en", "style": "", "text": "a"}
             | {"normalized_text": "a", "num_samples": len(each), "sample_rate": RATE}

@@ -57,7 +57,7 @@ def test_an_ljspeech_archive_becomes_a_voice(project, shared):
         "corpora.ljspeech.sha256": digest,
         "corpora.ljspeech.size": archive.stat().st_size,
         "max_dropped": 0.03,
-        "shards.count": 2,
+        "shards.clips": 16,
         "split.validation": 0.1,
         "split.test": 0.1,
         "evaluate.num_utterances": 2,

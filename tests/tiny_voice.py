@@ -70,15 +70,16 @@ def write_corpus(paths, name):
     for folder in (paths.corpus(name), paths.mel(name), paths.prosody(name), paths.index(name)):
         folder.mkdir(parents=True)
     arrays = {each: _arrays(waveform, texts[each]) for each, waveform in waveforms.items()}
+    shards = {each: number % 2 for number, each in enumerate(sorted(arrays))}
     places = {
-        kind: layout({each: len(a[kind]) for each, a in arrays.items()}, 2) for kind in next(iter(arrays.values()))
+        kind: layout({each: len(a[kind]) for each, a in arrays.items()}, shards) for kind in next(iter(arrays.values()))
     }
     homes = {"audio": paths.corpus(name), "mel": paths.mel(name)}
     for kind in places:
         lengths = {each: len(a[kind]) for each, a in arrays.items()}
         like = next(iter(arrays.values()))[kind][:0]
         home = homes.get(kind, paths.prosody(name))
-        write_shards(home, kind, lengths, lambda each, kind=kind: arrays[each][kind], count=2, like=like)
+        write_shards(home, kind, lengths, lambda each, kind=kind: arrays[each][kind], shards=shards, like=like)
     rows = [_row(each, texts[each], i, arrays[each], places) for i, each in enumerate(sorted(texts))]
     _write_tables(paths, name, rows)
 

@@ -84,20 +84,26 @@ def _clip(draw, number):
     }
 
 
+def _shards(clips):
+    return {key: number % 3 for number, key in enumerate(sorted(clips))}
+
+
 def _write_features(folders, clips):
     kinds = {"audio": "corpus", "mel": "mel"}
     for name in ("audio", "mel", "durations", "pitch_phone", "energy_phone", "pitch", "energy"):
         lengths = {key: len(clip[name]) for key, clip in clips.items()}
         like = next(iter(clips.values()))[name][:0]
         folder = folders[kinds.get(name, "prosody")]
-        write_shards(folder, name, lengths, lambda key, name=name: clips[key][name], count=3, like=like)
+        write_shards(folder, name, lengths, lambda key, name=name: clips[key][name], shards=_shards(clips), like=like)
     manifest, mel = [], []
-    for key, (shard, offset) in layout({key: len(clip["audio"]) for key, clip in clips.items()}, 3).items():
+    for key, (shard, offset) in layout(
+        {key: len(clip["audio"]) for key, clip in clips.items()}, _shards(clips)
+    ).items():
         row = {"speaker": clips[key]["speaker"], "style": clips[key]["style"], "language": "en", "text": key}
         place = {"num_samples": len(clips[key]["audio"]), "shard": shard, "offset": offset}
         rest = {"normalized_text": f"text {key}", "sample_rate": 8000, "audio_sha256": ""}
         manifest.append({"utterance_id": key, **row, **place, **rest})
-    for key, (shard, offset) in layout({key: len(clip["mel"]) for key, clip in clips.items()}, 3).items():
+    for key, (shard, offset) in layout({key: len(clip["mel"]) for key, clip in clips.items()}, _shards(clips)).items():
         mel.append({"utterance_id": key, "shard": shard, "offset": offset, "num_frames": len(clips[key]["mel"])})
     write_table(folders["corpus"] / "manifest.parquet", manifest, MANIFEST)
     metadata = {"mel_definition": json.dumps(to_plain(MEL_DEFINITION))}
@@ -105,9 +111,9 @@ def _write_features(folders, clips):
 
 
 def _write_index(folder, clips):
-    samples = layout({key: len(clip["audio"]) for key, clip in clips.items()}, 3)
-    phones = layout({key: len(clip["phones"]) for key, clip in clips.items()}, 3)
-    frames = layout({key: len(clip["mel"]) for key, clip in clips.items()}, 3)
+    samples = layout({key: len(clip["audio"]) for key, clip in clips.items()}, _shards(clips))
+    phones = layout({key: len(clip["phones"]) for key, clip in clips.items()}, _shards(clips))
+    frames = layout({key: len(clip["mel"]) for key, clip in clips.items()}, _shards(clips))
     rows = [
         {
             "utterance_id": key,

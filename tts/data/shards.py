@@ -5,21 +5,18 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tts.data.cuts import parts
+
 Array = npt.NDArray[Any]
 _Header = tuple[int, np.dtype[Any], tuple[int, ...]]
-
-
-def shard_of(utterance_id: str, count: int) -> int:
-    """Shard of an utterance: depends on its own id only, so adding recordings moves no other."""
-    digest = hashlib.sha256(utterance_id.encode()).digest()
-    return int.from_bytes(digest[:8], "big") % count
 
 
 def shard_path(directory: Path, name: str, shard: int) -> Path:
@@ -27,15 +24,73 @@ def shard_path(directory: Path, name: str, shard: int) -> Path:
     return directory / f"{name}-{shard:03d}.npy"
 
 
-def layout(lengths: Mapping[str, int], count: int) -> dict[str, tuple[int, int]]:
-    """Place of each utterance as (shard, offset), in the order of sorted ids."""
+def assign_shards(utterance_ids: Collection[str], mean_clips: int) -> dict[str, int]:
+    """Shard of each utterance: neighbours by id share one, and added recordings change few (see tts.data.cuts).
+
+    Args:
+        utterance_ids: of the whole corpus; features of fewer clips stay in the shards that the manifest names.
+        mean_clips: of a shard.
+    """
+    return {name: shard for shard, part in enumerate(parts(utterance_ids, mean_clips)) for name in part}
+
+
+def layout(lengths: Mapping[str, int], shards: Mapping[str, int]) -> dict[str, tuple[int, int]]:
+    """Place of each utterance as (shard, offset), in the order of sorted ids.
+
+    Args:
+        lengths: first dimension of each utterance's array.
+        shards: of these utterances, and perhaps of others.
+    """
     ends: dict[int, int] = defaultdict(int)
     places = {}
     for utterance_id in sorted(lengths):
-        shard = shard_of(utterance_id, count)
+        shard = shards[utterance_id]
         places[utterance_id] = (shard, ends[shard])
         ends[shard] += lengths[utterance_id]
     return places
+
+
+def members(utterance_ids: Iterable[str], shards: Mapping[str, int]) -> list[list[str]]:
+    """Utterances of each shard in order; none where a shard lost all of its clips."""
+    found: list[list[str]] = [[] for _ in range(max(shards.values(), default=0) + 1)]
+    for utterance_id in sorted(utterance_ids):
+        found[shards[utterance_id]].append(utterance_id)
+    return found
+
+
+def write_shard(path: Path, arrays: Iterable[Array], length: int, like: Array) -> str:
+    """Write arrays end to end, one in memory at a time.
+
+    Args:
+        path: of the file.
+        arrays: of equal trailing shape.
+        length: first dimension of all together.
+        like: any array of the right dtype and trailing shape (may be empty).
+
+    Returns:
+        SHA-256 of the content.
+
+    Raises:
+        ValueError: an array has another shape, or they are longer or shorter together.
+    """
+    digest, written = hashlib.sha256(), 0
+    with path.open("wb") as file:
+        file.write(_header(length, like))
+        for array in arrays:
+            rows = np.ascontiguousarray(array, dtype=like.dtype)
+            if rows.shape[1:] != like.shape[1:]:
+                raise ValueError(f"{path}: shape {rows.shape} where rows have {like.shape[1:]}")
+            file.write(rows.data)
+            digest.update(rows.data)
+            written += len(rows)
+    if written != length:
+        raise ValueError(f"{path}: {written} rows, expected {length}")
+    return digest.hexdigest()
+
+
+def shard_bytes(length: int, like: Array) -> int:
+    """Size of a shard's file."""
+    return len(_header(length, like)) + length * math.prod(like.shape[1:]) * like.dtype.itemsize
 
 
 def write_shards(
@@ -44,42 +99,28 @@ def write_shards(
     lengths: Mapping[str, int],
     read: Callable[[str], Array],
     *,
-    count: int,
+    shards: Mapping[str, int],
     like: Array,
-) -> str:
-    """Write one array kind of a corpus as `count` shards, one utterance in memory at a time.
+) -> None:
+    """Write one array kind of a corpus from scratch; the pipeline keeps what did not change (pipeline.kept_shards).
 
     Args:
         directory: an existing folder.
         name: file name before the shard number.
         lengths: first dimension of each utterance's array.
         read: gives the array of an utterance.
-        count: number of shards; empty ones are written too, so the set of files never changes.
+        shards: of every utterance of the corpus; shards that lost all of theirs are written empty.
         like: any array of the right dtype and trailing shape (may be empty).
-
-    Returns:
-        SHA-256 of all arrays, for those who must know whether anything changed without reading it all.
     """
-    digest = hashlib.sha256()
-    places = layout(lengths, count)
-    members: dict[int, list[str]] = defaultdict(list)
-    for utterance_id, (shard, _) in places.items():
-        members[shard].append(utterance_id)
-    for shard in range(count):
-        total = sum(lengths[each] for each in members[shard])
-        path = shard_path(directory, name, shard)
-        temporary = path.with_name(path.name + ".tmp")
-        with temporary.open("wb") as file:
-            header = {"descr": like.dtype.str, "fortran_order": False, "shape": (total, *like.shape[1:])}
-            np.lib.format.write_array_header_1_0(file, header)
-            for utterance_id in members[shard]:
-                array = np.ascontiguousarray(read(utterance_id), dtype=like.dtype)
-                if array.shape != (lengths[utterance_id], *like.shape[1:]):
-                    raise ValueError(f"{utterance_id}: shape {array.shape}, expected length {lengths[utterance_id]}")
-                file.write(array.data)
-                digest.update(array.data)
-        temporary.replace(path)
-    return digest.hexdigest()
+    for shard, names in enumerate(members(lengths, shards)):
+        write_shard(shard_path(directory, name, shard), map(read, names), sum(lengths[each] for each in names), like)
+
+
+def _header(length: int, like: Array) -> bytes:
+    file = BytesIO()
+    header = {"descr": like.dtype.str, "fortran_order": False, "shape": (length, *like.shape[1:])}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.getvalue()
 
 
 class ShardReader:
