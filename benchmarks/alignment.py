@@ -212,7 +212,7 @@ def prepare_corpus(config: csv.Config, raw: Path, text: TextSettings, corpus: Pa
     lost = {each.utterance_id for each in dropped}
     kept = [each for each in found if each.utterance_id not in lost]
     prepared = prepare.Prepared(kept, texts, results, SAMPLE_RATE)
-    shards = ShardStore(corpus / "shards", ThisProcess())
+    shards = ShardStore(corpus / "shards", ThisProcess(), links=False)
     prepare.write_corpus(corpus, prepared, shards, shard_clips=128)
     prepare.copy_true_phones(raw, corpus, prepared)
 

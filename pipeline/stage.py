@@ -16,6 +16,7 @@ import typer
 
 from pipeline.fingerprint import code_key, content_key
 from pipeline.incremental import Results
+from pipeline.kept_files import links_last
 from pipeline.kept_shards import ShardStore
 from pipeline.ledger import Loss, require_few
 from pipeline.locks import exclusive
@@ -75,7 +76,7 @@ class Stage:
 
     def shards(self) -> ShardStore:
         """The shards of earlier runs, and what writes new ones."""
-        return ShardStore(self.paths.cache / self.name / "shards", self.executor)
+        return ShardStore(self.paths.cache / self.name / "shards", self.executor, links=links_last(self.paths.root))
 
     def utterance_keys(self, content: Mapping[str, Sequence[Any]], *shared: Any) -> dict[str, str]:  # noqa: ANN401
         """Content keys for `map_cached`: code, shared params, and what is each utterance's own."""

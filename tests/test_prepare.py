@@ -182,6 +182,7 @@ def test_equal_inputs_give_equal_bytes_and_nothing_is_computed_twice(project, ca
 
 def test_a_new_clip_costs_one_clip_and_one_shard(project, capsys):
     project.change(**{"shards.clips": 3})
+    project.let_links_last()
     for number in range(12):
         project.add(f"clip{number:02d}")
     before = project.prepare()
@@ -210,6 +211,7 @@ def test_shards_are_the_same_from_scratch(project):
 
 
 def test_a_shard_of_an_earlier_run_that_is_not_whole_is_written_again(project):
+    project.let_links_last()
     project.add("a")
     project.prepare()
     whole = project.outputs()
