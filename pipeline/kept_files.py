@@ -70,7 +70,11 @@ class KeptFiles:
 
 
 def links_last(root: Path) -> bool:
-    """Whether the DVC cache of a project holds hard links, so that DVC lets those of others be."""
+    """Whether the DVC cache of a project holds hard links, so that DVC lets those of others be.
+
+    That is so where they are the first type that is named: otherwise DVC fills its cache with copies.
+    """
     settings = ConfigParser(interpolation=None)
     settings.read([root / ".dvc" / "config", root / ".dvc" / "config.local"], encoding="utf-8")
-    return "hardlink" in settings.get("cache", "type", fallback="")
+    first, *_ = settings.get("cache", "type", fallback="").strip('"').split(",")
+    return first.strip() == "hardlink"
