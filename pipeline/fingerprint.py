@@ -22,6 +22,7 @@ FRAME = frozenset(
                 "fingerprint",
                 "incremental",
                 "ledger",
+                "kept",
                 "kept_files",
                 "kept_shards",
                 "locks",

@@ -1,10 +1,10 @@
-"""Join what the feature stages wrote into one table, with splits, names and statistics, behind the gate."""
+"""Join what the feature stages wrote into one table, with splits and names."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +13,14 @@ from pipeline.output import write_json
 from pipeline.paths import Paths
 from tts.audio.spectrogram import MelDefinition
 from tts.config import build
-from tts.data.invariants import Clip, check_clips, check_corpus
-from tts.data.shards import ShardReader
 from tts.data.splits import SplitSettings, assign_splits
-from tts.data.statistics import StatisticsBuilder
 from tts.data.tables import MANIFEST, MEL, PROSODY, read_metadata, read_table
-from tts.interfaces import Statistics
 
 Row = dict[str, Any]
 
-_ARRAYS = ("durations", "pitch_phone", "energy_phone", "pitch", "energy")
-
 
 def join(paths: Paths, corpus: str, settings: SplitSettings) -> list[Row]:
-    """Rows of utterances.parquet: the clips that every feature stage kept, sorted by id.
+    """Rows of utterances.parquet, and the `sample_rate` of each: the clips that every feature stage kept, sorted by id.
 
     The split is assigned over the whole manifest, as the vocoders do, who never see the alignments.
     """
@@ -37,19 +31,6 @@ def join(paths: Paths, corpus: str, settings: SplitSettings) -> list[Row]:
     splits = assign_splits(texts, {row["utterance_id"]: row["speaker"] for row in manifest}, settings)
     kept = sorted((row for row in manifest if row["utterance_id"] in mel and row["utterance_id"] in prosody), key=_id)
     return [_row(each, mel[_id(each)], prosody[_id(each)], splits[_id(each)]) for each in kept]
-
-
-def gate(paths: Paths, corpus: str, rows: Sequence[Row]) -> Statistics:
-    """Check everything that must hold and gather the training split's statistics in the same pass.
-
-    Raises:
-        DataError: names what does not hold, and where.
-    """
-    check_corpus(rows)
-    stored = json.loads(read_metadata(paths.mel(corpus) / "mel.parquet")["mel_definition"])
-    builder = StatisticsBuilder()
-    check_clips(_gathering(_clips(paths, corpus, rows), builder), build(MelDefinition, stored, where="mel_definition"))
-    return builder.build(sorted({row["speaker"] for row in rows if row["split"] == "train"}))
 
 
 def data_metrics(paths: Paths, corpus: str, rows: Sequence[Row], sample_rate: int) -> Row:
@@ -68,6 +49,12 @@ def all_losses(paths: Paths, corpus: str) -> list[Loss]:
     """The ledgers of every stage, one row for each clip and stage."""
     folders = (paths.corpus(corpus), paths.alignments(corpus), paths.mel(corpus), paths.prosody(corpus))
     return [row for folder in folders for row in read_ledger(folder / "dropped.parquet")]
+
+
+def mel_definition(paths: Paths, corpus: str) -> MelDefinition:
+    """What the mels of a corpus were made with."""
+    stored = json.loads(read_metadata(paths.mel(corpus) / "mel.parquet")["mel_definition"])
+    return build(MelDefinition, stored, where="mel_definition")
 
 
 def names(rows: Sequence[Row]) -> dict[str, list[str]]:
@@ -98,6 +85,7 @@ def _row(manifest: Row, mel: Row, prosody: Row, split: str) -> Row:
         "text",
         "normalized_text",
         "num_samples",
+        "sample_rate",
         "shard",
     )
     return {
@@ -111,33 +99,3 @@ def _row(manifest: Row, mel: Row, prosody: Row, split: str) -> Row:
         "phone_offset": prosody["phone_offset"],
         "frame_offset": prosody["frame_offset"],
     }
-
-
-def _clips(paths: Paths, corpus: str, rows: Sequence[Row]) -> Iterator[Clip]:
-    sample_rates = {
-        row["utterance_id"]: row["sample_rate"]
-        for row in read_table(paths.corpus(corpus) / "manifest.parquet", MANIFEST)
-    }
-    mel = ShardReader(paths.mel(corpus), "mel")
-    arrays = {name: ShardReader(paths.prosody(corpus), name) for name in _ARRAYS}
-    for row in rows:
-        phone_place = (row["shard"], row["phone_offset"], row["num_phones"])
-        frame_place = (row["shard"], row["frame_offset"], row["num_frames"])
-        yield Clip(
-            row=row,
-            sample_rate=sample_rates[row["utterance_id"]],
-            mel=mel.load(row["shard"], row["mel_offset"], row["num_frames"]),
-            durations=arrays["durations"].load(*phone_place),
-            pitch_phone=arrays["pitch_phone"].load(*phone_place),
-            energy_phone=arrays["energy_phone"].load(*phone_place),
-            pitch=arrays["pitch"].load(*frame_place),
-            energy=arrays["energy"].load(*frame_place),
-        )
-
-
-def _gathering(clips: Iterator[Clip], builder: StatisticsBuilder) -> Iterator[Clip]:
-    """Pass clips on, and the training ones to the builder."""
-    for clip in clips:
-        if clip.row["split"] == "train":
-            builder.add(clip.row["speaker"], pitch=clip.pitch_phone, energy=clip.energy_phone, mel=clip.mel)
-        yield clip

@@ -9,16 +9,29 @@ from __future__ import annotations
 
 def run(corpus: str) -> None:
     """Join and check the features of a corpus."""
-    from pipeline.index import all_losses, data_metrics, gate, join, write_names
+    from pipeline.fingerprint import code_key
+    from pipeline.gate import Gate
+    from pipeline.index import all_losses, data_metrics, join, mel_definition, write_names
+    from pipeline.kept import Kept
     from pipeline.ledger import write_ledger
     from pipeline.output import replaced_directory, write_json
     from pipeline.stage import stage
     from tts.config import to_plain
+    from tts.data.invariants import check_corpus
     from tts.data.tables import UTTERANCES, write_table
 
     with stage("index", corpus) as current:
         rows = join(current.paths, corpus, current.params.split)
-        statistics = gate(current.paths, corpus, rows)
+        check_corpus(rows)
+        gate = Gate(
+            mel=current.paths.mel(corpus),
+            prosody=current.paths.prosody(corpus),
+            definition=mel_definition(current.paths, corpus),
+            kept=Kept(current.store()),
+            base=code_key("stages.index"),
+            executor=current.executor,
+        )
+        statistics = gate.pass_all(rows)
         metrics = data_metrics(current.paths, corpus, rows, current.params.audio.sample_rate)
         with replaced_directory(current.paths.index(corpus)) as folder:
             write_table(folder / "utterances.parquet", rows, UTTERANCES)

@@ -72,7 +72,7 @@ def test_nothing_is_kept_where_links_would_not_last(tmp_path):
         (None, None, False),
         ('[core]\n    analytics = false\n[cache]\n    type = "reflink,copy"\n', None, False),
         ('[cache]\n    type = "reflink,copy"\n', '[cache]\n    type = "hardlink,copy"\n', True),
-        ("[cache]\n    type = \"reflink,hardlink,copy\"\n", None, False),
+        ('[cache]\n    type = "reflink,hardlink,copy"\n', None, False),
         ("[cache]\n    type = hardlink\n", "['remote \"store\"']\n    url = /a%b\n", True),
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,9 @@ Floats = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class Clip:
-    """One row of the index with its arrays."""
+    """One row of the index, with the sample rate of the manifest, and its arrays."""
 
     row: Mapping[str, Any]
-    sample_rate: int
     mel: Floats
     durations: npt.NDArray[np.integer]
     pitch_phone: Floats
@@ -42,8 +41,8 @@ def violations(clip: Clip, definition: MelDefinition) -> Iterator[str]:
 
 
 def _faults_of_row(clip: Clip, definition: MelDefinition) -> Iterator[str]:
-    if clip.sample_rate != definition.sample_rate:
-        yield f"sample rate {clip.sample_rate} Hz, params say {definition.sample_rate} Hz"
+    if clip.row["sample_rate"] != definition.sample_rate:
+        yield f"sample rate {clip.row['sample_rate']} Hz, params say {definition.sample_rate} Hz"
     if not clip.row["phones"]:
         yield "no phones"
     if not clip.row["normalized_text"].strip():
@@ -64,13 +63,15 @@ def _faults_of_lengths(clip: Clip, frames: int) -> Iterator[str]:
             yield f"{len(getattr(clip, name))} values of {name} for {count} {of}"
 
 
-def check_clips(clips: Iterable[Clip], definition: MelDefinition) -> None:
-    """Check every clip.
+def require_no_faults(faults: Sequence[str]) -> None:
+    """Stop where clips have faults.
+
+    Args:
+        faults: each with the name of its clip.
 
     Raises:
-        DataError: counts the faulty clips and names the first few with their faults.
+        DataError: counts them and says the first few.
     """
-    faults = [f"{clip.row['utterance_id']}: {fault}" for clip in clips for fault in violations(clip, definition)]
     if faults:
         more = f" (and {len(faults) - _SHOWN} more)" if len(faults) > _SHOWN else ""
         raise DataError(f"{len(faults)} faults in the features: {'; '.join(faults[:_SHOWN])}{more}; rebuild them")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,12 @@ class Moments:
         self.total += float(wide.sum())
         self.squares += float(np.square(wide).sum())
 
+    def add_all(self, other: Moments) -> None:
+        """Take in the values that another took in."""
+        self.count += other.count
+        self.total += other.total
+        self.squares += other.squares
+
     @property
     def mean(self) -> float:
         """The mean of all values taken in."""
@@ -46,15 +52,28 @@ class Moments:
 class StatisticsBuilder:
     """Gathers clips one at a time."""
 
-    pitch: dict[str, Moments] = field(default_factory=lambda: defaultdict(Moments))
+    pitch: dict[str, Moments] = field(default_factory=dict)
     energy: Moments = field(default_factory=Moments)
     mel: Moments = field(default_factory=Moments)
 
     def add(self, speaker: str, *, pitch: Floats, energy: Floats, mel: Floats) -> None:
         """Take in one clip: pitch per phone in Hz (0 = unvoiced), energy per phone, mel [frames, mels]."""
-        self.pitch[speaker].add(np.log(pitch[pitch > 0]))
+        self.pitch.setdefault(speaker, Moments()).add(np.log(pitch[pitch > 0]))
         self.energy.add(np.log(energy[energy > 0]))
         self.mel.add(mel)
+
+    def add_all(self, other: StatisticsBuilder) -> None:
+        """Take in the clips that another took in."""
+        for speaker, moments in other.pitch.items():
+            self.pitch.setdefault(speaker, Moments()).add_all(moments)
+        self.energy.add_all(other.energy)
+        self.mel.add_all(other.mel)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> StatisticsBuilder:
+        """Make what `dataclasses.asdict` took apart."""
+        pitch = {name: Moments(**each) for name, each in plain["pitch"].items()}
+        return cls(pitch=pitch, energy=Moments(**plain["energy"]), mel=Moments(**plain["mel"]))
 
     def build(self, speakers: Iterable[str]) -> Statistics:
         """Moments of all clips; a speaker without a voiced phone is an error.
@@ -63,7 +82,7 @@ class StatisticsBuilder:
             DataError: names the speaker.
         """
         for speaker in speakers:
-            if self.pitch[speaker].count == 0:
+            if speaker not in self.pitch or self.pitch[speaker].count == 0:
                 raise DataError(
                     f"speaker {speaker} has no voiced phone in the training split; check pitch.f_min and f_max"
                 )

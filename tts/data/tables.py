@@ -106,7 +106,7 @@ def write_table(
 
     Args:
         path: the file; its folder must exist.
-        rows: mappings with exactly the schema's keys.
+        rows: mappings with the schema's keys; others are left out.
         schema: one of this module's.
         metadata: strings kept in the file's schema (for example the mel definition as JSON).
     """
