@@ -20,11 +20,12 @@ from tts.alignment.intervals import Interval, intervals
 from tts.alignment.quality import ClipQuality, alignment_metrics, clip_qualities, require_few_unaligned, unfit
 from tts.alignment.settings import AlignSettings
 from tts.alignment.utterances import Aligned, Failed, Identity, ParallelMap, Utterance
-from tts.data.tables import MANIFEST, PHONES, QUALITY, read_table, write_table
+from tts.data.tables import MANIFEST, PHONES, QUALITY, read_table, write_columns, write_table
 from tts.errors import TextError
 from tts.text.frontend import Frontend, TextSettings, Word, build_frontend, pronounce_each
 
 _TEXTS_AT_ONCE = 100  # espeak-ng is loaded once for them
+_CLIPS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def align_corpus(spoken: Sequence[Spoken], settings: AlignSettings, work: Path, 
 
 def write_alignments(folder: Path, alignments: Alignments) -> None:
     """Write phones.parquet, quality.parquet and dropped.parquet."""
-    write_table(folder / "phones.parquet", _phone_rows(alignments.kept), PHONES)
+    write_columns(folder / "phones.parquet", _phone_columns(alignments.kept), PHONES)
     write_table(folder / "quality.parquet", map(asdict, alignments.qualities), QUALITY)
     losses = [loss(each.utterance_id, "align", each.reason, each.detail) for each in alignments.failed]
     write_ledger(folder / "dropped.parquet", losses)
@@ -164,14 +165,17 @@ def _frontend(settings: TextSettings) -> Frontend:
     return build_frontend(settings)
 
 
-def _phone_rows(kept: Mapping[str, Iterable[Interval]]) -> Iterator[dict[str, Any]]:
-    for name in sorted(kept):
-        for position, interval in enumerate(kept[name]):
-            yield {
-                "utterance_id": name,
-                "position": position,
-                "phone": interval.phone,
-                "start_seconds": interval.start,
-                "end_seconds": interval.end,
-                "word": interval.word,
-            }
+def _phone_columns(kept: Mapping[str, Sequence[Interval]]) -> Iterator[dict[str, list[Any]]]:
+    """Columns of phones.parquet, of some clips at once: an hour of speech has fifty thousand phones."""
+    names = sorted(kept)
+    for start in range(0, len(names), _CLIPS_AT_ONCE):
+        some = names[start : start + _CLIPS_AT_ONCE]
+        rows = [row for name in some for row in kept[name]]
+        yield {
+            "utterance_id": [name for name in some for _ in kept[name]],
+            "position": [position for name in some for position in range(len(kept[name]))],
+            "phone": [row.phone for row in rows],
+            "start_seconds": [row.start for row in rows],
+            "end_seconds": [row.end for row in rows],
+            "word": [row.word for row in rows],
+        }

@@ -100,7 +100,21 @@ def test_an_interrupted_alignment_ends_in_the_same_bits(tmp_path):
     assert [label for label in done if label.startswith("train")] == [f"train {number} of 5" for number in range(1, 6)]
     assert outcome(align(UTTERANCES, broken, run=dies("train"))) == outcome(align(UTTERANCES, whole))
     assert model_of(broken) == model_of(whole)
-    assert [path.name for path in broken.iterdir()] == ["model.npz"]
+    assert sorted(path.name for path in broken.iterdir()) == ["faults.json", "model.npz"]
+
+
+def test_a_clip_is_looked_at_once_for_faults(tmp_path):
+    labels = []
+
+    def run(function, items, *, label):
+        labels.extend(label for _ in items)
+        return serial_map(function, items, label=label)
+
+    silent = BAD["silent"][0]
+    for _ in range(2):
+        results = align([*UTTERANCES, silent], tmp_path, run=run)
+        assert [each.reason for each in results if isinstance(each, Failed)] == ["silent audio"]
+    assert labels.count("check") == 1
 
 
 @pytest.mark.parametrize("threads", [2, 3, 4])

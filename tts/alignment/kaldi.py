@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -29,6 +30,11 @@ from tts.alignment.transcripts import transcript
 from tts.alignment.utterances import Aligned, Failed, Identity, ParallelMap, Utterance
 
 _LONGEST_SEARCH = 400_000_000  # frames times states: five minutes of speech, 400 MB
+_CHECKED_AT_ONCE = 64  # clips
+_FAULTS = "faults.json"
+
+Fault = list[str]
+"""Reason and detail; [] is none."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,9 @@ class KaldiAligner:
 
     def fit(self, utterances: Sequence[Utterance], folder: Path, *, run: ParallelMap) -> Identity:
         """Keep the model in `folder`, or train one: where there is none, or too much is new to it."""
-        usable = [each for each, fault in zip(utterances, self._faults(utterances, run), strict=True) if not fault]
+        usable = [
+            each for each, fault in zip(utterances, self._faults(utterances, folder, run), strict=True) if not fault
+        ]
         if not usable:
             return Identity("none", {"aligner": "kaldi", "clips_learned_from": 0}, "nothing to learn from")
         is_kept = _model(folder).exists() and load(_model(folder)).fits(usable, max_new=self.settings.retrain_above)
@@ -56,7 +64,7 @@ class KaldiAligner:
 
     def align(self, utterances: Sequence[Utterance], folder: Path, *, run: ParallelMap) -> Iterator[Aligned | Failed]:
         """Align clips of speakers whom `fit` has met."""
-        faults = self._faults(utterances, run)
+        faults = self._faults(utterances, folder, run)
         yield from (fault for fault in faults if fault)
         usable = [each for each, fault in zip(utterances, faults, strict=True) if not fault]
         parts = chunks(usable, folder / "cepstra", self.settings.frame_shift_ms)
@@ -64,8 +72,16 @@ class KaldiAligner:
         yield from chain.from_iterable(run(function, parts, label="align"))
         shutil.rmtree(folder / "cepstra", ignore_errors=True)  # large, and soon made again
 
-    def _faults(self, utterances: Sequence[Utterance], run: ParallelMap) -> list[Failed | None]:
-        return list(run(partial(_unusable, self.settings), utterances, label="check"))
+    def _faults(self, utterances: Sequence[Utterance], folder: Path, run: ParallelMap) -> list[Failed | None]:
+        """Why clips cannot be used; what was found of one is remembered, since it takes its samples to tell."""
+        known = _read_faults(folder)
+        new = [each for each in utterances if each.key not in known]
+        some = [new[start : start + _CHECKED_AT_ONCE] for start in range(0, len(new), _CHECKED_AT_ONCE)]
+        found = chain.from_iterable(run(partial(_find_faults, self.settings), some, label="check"))
+        known |= {each.key: fault for each, fault in zip(new, found, strict=True)}
+        if new:
+            _write(folder / _FAULTS, known)
+        return [Failed(each.utterance_id, *fault) if (fault := known[each.key]) else None for each in utterances]
 
     def _train(self, utterances: Sequence[Utterance], folder: Path, run: ParallelMap) -> None:
         """Put a new model in the place of the old one, whole or not at all."""
@@ -84,9 +100,7 @@ class KaldiAligner:
         if strangers:
             parts = chunks(strangers, folder / "cepstra", self.settings.frame_shift_ms)
             means = {**_read_met(folder), **speaker_means(parts, run=run)}
-            temporary = _met(folder).with_suffix(".tmp")
-            temporary.write_text(json.dumps({name: mean.tolist() for name, mean in means.items()}), encoding="utf-8")
-            temporary.replace(_met(folder))
+            _write(_met(folder), {name: mean.tolist() for name, mean in means.items()})
 
 
 def _model(folder: Path) -> Path:
@@ -97,11 +111,29 @@ def _met(folder: Path) -> Path:
     return folder / "speakers.json"
 
 
+def _write(path: Path, plain: Any) -> None:  # noqa: ANN401 - any JSON value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(plain), encoding="utf-8")
+    temporary.replace(path)
+
+
+def _read_faults(folder: Path) -> dict[str, Fault]:
+    """Faults by key of the utterance; [] is none."""
+    path = folder / _FAULTS
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
 def _read_met(folder: Path) -> dict[str, FloatArray]:
     if not _met(folder).exists():
         return {}
     means = json.loads(_met(folder).read_text(encoding="utf-8"))
     return {name: np.array(mean, dtype=np.float32) for name, mean in means.items()}
+
+
+def _find_faults(settings: KaldiSettings, utterances: Sequence[Utterance]) -> list[Fault]:
+    found = (_unusable(settings, each) for each in utterances)
+    return [[fault.reason, fault.detail] if fault else [] for fault in found]
 
 
 def _unusable(settings: KaldiSettings, utterance: Utterance) -> Failed | None:

