@@ -12,7 +12,7 @@ The demo's voices speak clips of two sentences, whose true phones are written as
   checkout is named with --reference) over those of our stages prepare, align, mel, prosody and index, both from the
   same WAV files and TextGrids, both with two cores: theirs may use both for their STFT, ours are two processes. It is
   run as it is, but for what today's libraries no longer accept (see `reference_modules`). How far pitch (at the same
-  frames) and durations are the same is told besides.
+  frames) and durations are the same, and why not all of them, is told besides (see `agreement`).
 - `shards_over_files`: see feature_reading.py.
 """
 
@@ -30,6 +30,7 @@ import tempfile
 import time
 import types
 import warnings
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from io import StringIO
@@ -40,6 +41,7 @@ from typing import Any
 from unittest import mock
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from feature_reading import shards_over_files
 from made_speech import SAMPLE_RATE, VOICES, data_params, noisy, texts
@@ -51,6 +53,7 @@ from pipeline.yaml import read_yaml
 from tts.alignment.durations import frame_durations
 from tts.audio.files import read_audio, write_wav
 from tts.audio.prosody import PitchSettings, f0
+from tts.audio.samples import Waveform
 from tts.audio.spectrogram import MelDefinition, stft
 from tts.text.espeak import Speech, speak
 
@@ -269,22 +272,37 @@ def agreement(project: Path, output: Path) -> dict[str, float]:
 
     Their frames are centred on multiples of the hop as to pitch and mel, but phones are cut half a hop off them: pitch
     is compared with framing "centered", durations with framing "hifigan", in which a boundary is rounded as theirs.
+    What still differs has three causes, each of which is left out of a further share:
+
+    - `pitch_equal_same_samples`: they keep int(end * rate) samples, one too few where the product is rounded down;
+      here our pitch is measured on what they keep, too.
+    - `durations_equal_but_last`: with them a clip's last phone ends at its length in hops rounded, which may be a frame
+      more than the `L // hop` that the framing has.
+    - `durations_equal_but_last_and_ties`: a frame that is centred on a boundary is the next phone's with us; they round
+      half to even, so it goes to either side.
     """
-    centred, cut = mel_definition(project, framing="centered"), mel_definition(project)
-    pitch_equal, durations_equal = [], []
+    found: dict[str, list[npt.NDArray[np.bool_]]] = defaultdict(list)
     for wav in sorted((project / "recordings" / "wavs").iterdir())[:CHECKED]:
         waveform = read_audio(wav, sample_rate=SAMPLE_RATE)
-        theirs = np.load(output / "pitch" / f"one-pitch-{wav.stem}.npy")
-        ours = f0(waveform, centred, PITCH)[: len(theirs)]
-        pitch_equal.append(np.abs(ours - theirs) <= 1e-5 * theirs)
         grid = _StandIn(str(output / "TextGrid" / "one" / f"{wav.stem}.TextGrid")).get_tier_by_name("phones")
         ends = np.array([each.end_time for each in grid._objects])
+        pitch = np.load(output / "pitch" / f"one-pitch-{wav.stem}.npy")
         durations = np.load(output / "duration" / f"one-duration-{wav.stem}.npy")
-        durations_equal.append(frame_durations(ends, len(waveform), cut)[: len(durations)] == durations)
-    return {
-        "pitch_equal": float(np.concatenate(pitch_equal).mean()),
-        "durations_equal": float(np.concatenate(durations_equal).mean()),
-    }
+        found["pitch_equal"].append(_same_pitch(project, waveform, pitch))
+        kept = waveform[: int(SAMPLE_RATE * ends[-1])]
+        found["pitch_equal_same_samples"].append(_same_pitch(project, kept, pitch))
+        same = frame_durations(ends, len(waveform), mel_definition(project)) == durations
+        tied = np.isclose(ends * SAMPLE_RATE / HOP % 1, 0.5, rtol=0, atol=1e-6)
+        untied = ~(tied | np.append(False, tied[:-1]))[:-1]
+        found["durations_equal"].append(same)
+        found["durations_equal_but_last"].append(same[:-1])
+        found["durations_equal_but_last_and_ties"].append(same[:-1][untied])
+    return {name: float(np.concatenate(parts).mean()) for name, parts in found.items()}
+
+
+def _same_pitch(project: Path, waveform: Waveform, theirs: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    ours = f0(waveform, mel_definition(project, framing="centered"), PITCH)[: len(theirs)]
+    return np.abs(ours - theirs) <= 1e-5 * theirs
 
 
 def measure(folder: Path, num_clips: int, checkout: Path | None) -> dict[str, float]:

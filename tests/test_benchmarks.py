@@ -4,17 +4,23 @@ import importlib.util
 import json
 import os
 import sys
+from itertools import pairwise
 
+import numpy as np
 import pytest
 import soundfile
 from conftest import ROOT
 from praatio import textgrid as praat
 
 from tts.alignment.utterances import serial_map
+from tts.audio.files import write_wav
+from tts.audio.prosody import f0
+from tts.audio.samples import to_float
 from tts.corpora import demo_sentences
 from tts.data.tables import PHONES, read_table
 from tts.errors import AlignmentError
 from tts.phones import SILENCE
+from tts.text.espeak import Speech, SpokenPhone
 
 HOURS = 0.005
 
@@ -187,6 +193,29 @@ class TestFeatures:
             assert [(each.start_time, each.end_time) for each in theirs] == [(each.start, each.end) for each in ours]
             assert [each.text for each in theirs] == [each.label or "sp" for each in ours]
             assert theirs[0].start_time == 0
+
+    def test_pitch_and_durations_that_differ_from_the_references_are_told_by_cause(self, tmp_path):
+        """A clip of 51.8 hops with phones up to 3.9, 5.5 and 8.5, whose end is one sample short at their rate."""
+        ends = [1000, 1408, 2176, 13260]
+        assert int(ends[-1] / 22050 * 22050) == ends[-1] - 1
+        buzz = sum(np.sin(2 * np.pi * 120 * k * np.arange(ends[-1]) / 22050) / k for k in range(1, 11))
+        samples = np.rint(5000 * buzz).astype(np.int16)
+        phones = [SpokenPhone("a", "a", 0, 0, *place) for place in pairwise([0, *ends])]
+        recordings, output = tmp_path / "recordings", tmp_path / "reference"
+        for folder in (recordings / "wavs", output / "pitch", output / "duration"):
+            folder.mkdir(parents=True)
+        (tmp_path / "params.yaml").write_text(json.dumps(features.data_params("a", {})))
+        write_wav(recordings / "wavs" / "c.wav", samples, sample_rate=22050)
+        features.write_textgrid(output / "TextGrid" / "one" / "c.TextGrid", Speech(samples, 22050, tuple(phones)))
+        np.save(output / "duration" / "one-duration-c.npy", [4, 2, 2, 44])  # by their np.round; ours are 4, 1, 3, 43
+        framing = features.mel_definition(tmp_path, framing="centered")
+        np.save(output / "pitch" / "one-pitch-c.npy", f0(to_float(samples[:-1]), framing, features.PITCH))
+        found = features.agreement(tmp_path, output)
+        assert found["pitch_equal"] == pytest.approx(51 / 52)
+        assert found["pitch_equal_same_samples"] == 1
+        assert found["durations_equal"] == pytest.approx(1 / 4)
+        assert found["durations_equal_but_last"] == pytest.approx(1 / 3)
+        assert found["durations_equal_but_last_and_ties"] == 1
 
     def test_a_round_gives_every_ratio(self, tmp_path, monkeypatch):
         monkeypatch.setattr(features, "ROUNDS", 1)

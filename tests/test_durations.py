@@ -27,6 +27,17 @@ def test_a_phone_has_the_frames_whose_centres_lie_within_it(framing, durations):
     assert found.dtype == np.int32
 
 
+@pytest.mark.parametrize("definition", [HIFIGAN, CENTERED], ids=["hifigan", "centered"])
+def test_a_frame_centred_on_a_boundary_is_the_next_phones_however_its_time_is_rounded(definition):
+    frames = np.arange(1, 4000)
+    samples = definition.first_center + definition.hop_length * frames
+    over = frames[samples / RATE * RATE > samples]
+    assert len(over) > 100
+    for frame in over[::10]:
+        ends = np.array([samples[frame - 1], samples[frame - 1] + 1000]) / RATE
+        assert frame_durations(ends, int(samples[frame - 1]) + 1000, definition)[0] == frame
+
+
 phone_seconds = st.lists(st.floats(0, 0.4), min_size=1, max_size=30)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +14,10 @@ from tts.audio.prosody import PitchSettings, f0, phone_energy, phone_pitch
 from tts.audio.spectrogram import MelDefinition, num_frames
 from tts.config import build
 from tts.errors import ConfigError
+
+with warnings.catch_warnings():  # its __init__ reads its own version through the deprecated pkg_resources
+    warnings.simplefilter("ignore")
+    import pyworld
 
 HIFIGAN = MelDefinition(
     sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0
@@ -70,6 +75,18 @@ def test_f0_has_num_frames_frames_whatever_the_length(definition, method, num_sa
     assert len(found) == num_frames(num_samples, definition)
     assert np.isfinite(found).all()
     assert found.tobytes() == f0(waveform, definition, method).tobytes()
+
+
+@framings
+@pytest.mark.parametrize("num_samples", [5000, 5119, 5121, 5247, 5249])
+def test_f0_is_that_of_world_up_to_the_last_frame(definition, num_samples):
+    """A voice that is cut off: silence behind it would be heard in the last frames."""
+    waveform = voice(np.full(num_samples, 90.0))
+    shifted = waveform[int(definition.first_center) :].astype(np.float64)
+    raw, seconds = pyworld.dio(shifted, 22050, f0_floor=71, f0_ceil=800, frame_period=256 / 22050 * 1000)
+    expected = pyworld.stonemask(shifted, raw, seconds, 22050)[: num_frames(num_samples, definition)]
+    assert expected[-1] > 0
+    np.testing.assert_allclose(f0(waveform, definition, PITCH), expected, rtol=1e-6)
 
 
 @methods

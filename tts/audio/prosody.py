@@ -56,13 +56,15 @@ def f0(waveform: npt.NDArray[np.floating], definition: MelDefinition, settings: 
     Returns:
         [frames] with exactly `num_frames` frames.
     """
-    # Every method's frame t lies on sample hop_length * t: drop what comes before the centre of mel frame 0. One hop
-    # of silence at the end makes sure of the last frame, whatever way the method rounds.
+    count = num_frames(len(waveform), definition)
+    if count == 0:
+        return np.zeros(0, np.float32)
+    # Every method's frame t lies on sample hop_length * t: drop what comes before the centre of mel frame 0. Silence
+    # behind a clip changes its last frames; one sample of it, under the last centre, is put where the clip ends there.
     shifted = waveform[int(definition.first_center) :]
-    padded = np.zeros(len(shifted) + definition.hop_length)
+    padded = np.zeros(max(len(shifted), (count - 1) * definition.hop_length + 1))
     padded[: len(shifted)] = shifted
-    measured = _METHODS[settings.method](padded, definition, settings)
-    return measured[: num_frames(len(waveform), definition)].astype(np.float32)
+    return _METHODS[settings.method](padded, definition, settings)[:count].astype(np.float32)
 
 
 def _dio(waveform: Doubles, definition: MelDefinition, settings: PitchSettings) -> Doubles:
