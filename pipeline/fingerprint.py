@@ -93,11 +93,14 @@ def _imports(path: Path) -> Iterator[str]:
 
 @lru_cache(maxsize=1024)
 def _source(name: str) -> Path | None:
-    """File of one of our modules; None for other packages and for names that are not modules."""
-    if name.split(".")[0] not in PACKAGES:
+    """File of one of our modules; None for other packages and for names that are not modules.
+
+    It is found without importing what the name is in, which would load torch and numba into every stage.
+    """
+    package, *parts = name.split(".")
+    spec = importlib.util.find_spec(package) if package in PACKAGES else None
+    if spec is None or spec.origin is None:
         return None
-    try:
-        spec = importlib.util.find_spec(name)
-    except ModuleNotFoundError:
-        return None
-    return Path(spec.origin) if spec and spec.origin else None
+    place = Path(spec.origin).parent.joinpath(*parts)
+    found = (path for path in (place / "__init__.py", place.with_suffix(".py")) if path.is_file())
+    return next(found, None)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -121,6 +122,12 @@ def test_the_import_closure_reads_imports_inside_functions():
     closure = import_closure("stages.mel")
     assert {"stages.mel", "pipeline.mel", "tts.audio.spectrogram", "tts"} <= set(closure)
     assert "tts.training.trainer" not in closure
+
+
+def test_a_code_key_is_made_without_importing_the_code():
+    script = "import sys; from pipeline.fingerprint import code_key; code_key('stages.prosody'); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"torch", "numba", "tts.audio.dio"} & set(done.stdout.split())
 
 
 def test_the_code_key_changes_with_the_code(tmp_path):
