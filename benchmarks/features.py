@@ -48,6 +48,7 @@ from made_speech import SAMPLE_RATE, VOICES, data_params, noisy, texts
 
 import pipeline.stage
 from pipeline.clips import read_clips
+from pipeline.fingerprint import PACKAGES, import_closure
 from pipeline.parallel import ThisProcess
 from pipeline.yaml import read_yaml
 from tts.alignment.durations import frame_durations
@@ -308,7 +309,10 @@ def _same_pitch(project: Path, waveform: Waveform, theirs: npt.NDArray[np.float6
 def measure(folder: Path, num_clips: int, checkout: Path | None) -> dict[str, float]:
     """All figures."""
     torch.set_num_threads(1)
-    multiprocessing.set_forkserver_preload(["pipeline.local_executor", "pipeline.prosody", "tts.audio.stonemask"])
+    # Workers import this script again, so that what it has imported is part of what they need.
+    ours = [name for name in sys.modules if name.partition(".")[0] in PACKAGES]
+    needed = ["pipeline.local_executor", "pipeline.mel", *import_closure("pipeline.prosody")]
+    multiprocessing.set_forkserver_preload([*ours, *needed])
     forkserver.ensure_running()
     project = folder / "project"
     make_project(project, num_clips)

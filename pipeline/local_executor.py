@@ -11,9 +11,12 @@ import threading
 import traceback
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import CancelledError
+from functools import partial
+from inspect import isfunction
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
+from pipeline.fingerprint import import_closure
 from pipeline.parallel import ThisProcess, WorkerDied, Workers, compute_with_one_thread, one_thread_each
 from tts.errors import TtsError
 
@@ -86,7 +89,7 @@ class LocalExecutor(Workers):
             with self._lock:
                 if not self._is_open:
                     raise CancelledError from None
-                worker = _Worker(getattr(function, "func", function).__module__)
+                worker = _Worker(function)
                 self._workers.add(worker)
         worker.wait_until_ready()
         return worker
@@ -95,9 +98,9 @@ class LocalExecutor(Workers):
 class _Worker:
     """A process, and our end of its pipe."""
 
-    def __init__(self, module: str) -> None:
-        """Start it, with a module imported."""
-        context = _context(module)
+    def __init__(self, function: Callable[..., object]) -> None:
+        """Start it, with what a function needs imported."""
+        context = _context(function)
         self.connection, theirs = context.Pipe()
         self.process: Any = context.Process(target=_work, args=(theirs,), daemon=True)  # type: ignore[attr-defined]
         with one_thread_each():
@@ -130,13 +133,23 @@ class _Worker:
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
-def _context(module: str) -> multiprocessing.context.BaseContext:
-    """A fork server that has imported us and the first function's module once; plain spawn where there is none."""
+def _context(function: Callable[..., object]) -> multiprocessing.context.BaseContext:
+    """A fork server that has imported once what the first function needs; plain spawn where there is none."""
     if sys.platform == "win32":
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, module])
+    context.set_forkserver_preload([__name__, *_modules(function)])
     return context
+
+
+def _modules(part: object) -> Iterator[str]:
+    """Modules of a function, of those that it was given, and whatever of ours they import in the end."""
+    if isinstance(part, partial):
+        for each in (part.func, *part.args, *part.keywords.values()):
+            yield from _modules(each)
+    elif isfunction(part):
+        yield part.__module__
+        yield from import_closure(part.__module__)
 
 
 def _work(connection: Connection) -> None:

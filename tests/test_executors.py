@@ -31,8 +31,10 @@ from hazards import (
 )
 from processes import HAS_RAY, is_alive, needs_ray, ray_secret, wait_for  # noqa: F401 - one is a fixture
 
-from pipeline.incremental import Rejected, map_cached
+from pipeline.incremental import Rejected, _compute_chunk, map_cached
+from pipeline.local_executor import _modules
 from pipeline.parallel import ThisProcess, open_executor
+from pipeline.prosody import prosody_of
 from pipeline.runtime import Runtime
 from tts.errors import ConfigError, TtsError
 
@@ -51,6 +53,24 @@ def executor(request):
 
 def test_results_come_in_order(executor):
     assert list(executor.map(square, range(40), label="")) == [n * n for n in range(40)]
+
+
+def test_items_are_named_only_when_something_is_wrong_with_them(local):
+    """Naming takes as long as the work, where an item is a chunk of clips with all their phones."""
+    for executor in (ThisProcess(), local):
+        assert list(executor.map(type, [Unnameable()] * 3, label="")) == [Unnameable] * 3
+
+
+class Unnameable:
+    def __repr__(self):
+        raise AssertionError("named")
+
+
+def test_workers_are_forked_from_what_has_imported_all_that_they_need(tmp_path):
+    """Also what a function that is given to another one imports when it is called."""
+    needed = set(_modules(partial(_compute_chunk, partial(prosody_of, definition=None), tmp_path)))
+    assert {"pipeline.incremental", "pipeline.prosody", "tts.audio.prosody", "tts.audio.stonemask"} <= needed
+    assert not any(name.startswith(("stages", "tts.training")) for name in needed)
 
 
 def test_nothing_is_a_map_too(executor):
