@@ -279,7 +279,7 @@ def agreement(project: Path, output: Path) -> dict[str, float]:
       here our pitch is measured on what they keep, too.
     - `durations_equal_but_last`: with them a clip's last phone ends at its length in hops rounded, which may be a frame
       more than the `L // hop` that the framing has.
-    - `durations_equal_but_last_and_ties`: a frame that is centred on a boundary is the next phone's with us; they round
+    - `durations_equal_untied`: besides, a frame that is centred on a boundary is the next phone's with us; they round
       half to even, so it goes to either side.
     """
     found: dict[str, list[npt.NDArray[np.bool_]]] = defaultdict(list)
@@ -297,7 +297,7 @@ def agreement(project: Path, output: Path) -> dict[str, float]:
         untied = ~(tied | np.append(False, tied[:-1]))[:-1]
         found["durations_equal"].append(same)
         found["durations_equal_but_last"].append(same[:-1])
-        found["durations_equal_but_last_and_ties"].append(same[:-1][untied])
+        found["durations_equal_untied"].append(same[:-1][untied])
     return {name: float(np.concatenate(parts).mean()) for name, parts in found.items()}
 
 

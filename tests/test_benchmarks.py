@@ -215,7 +215,7 @@ class TestFeatures:
         assert found["pitch_equal_same_samples"] == 1
         assert found["durations_equal"] == pytest.approx(1 / 4)
         assert found["durations_equal_but_last"] == pytest.approx(1 / 3)
-        assert found["durations_equal_but_last_and_ties"] == 1
+        assert found["durations_equal_untied"] == 1
 
     def test_a_round_gives_every_ratio(self, tmp_path, monkeypatch):
         monkeypatch.setattr(features, "ROUNDS", 1)
