@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from pipeline.params import load_params
 from pipeline.paths import Paths
 from pipeline.prepare import read_recordings
 from tts.corpora import csv, folder
+from tts.corpora.packs import open_packs
 from tts.corpora.recordings import Dropped, Recording
 from tts.corpora.transcripts import AUDIO_SUFFIXES, find_audio
+from tts.corpora.trees import Tree
 from tts.errors import CorpusError
 from tts.lint.checks import check
 from tts.lint.findings import Clip, Finding
@@ -82,7 +84,7 @@ def find_source(source: str, root: Path, *, language: str | None) -> Source:
     if (root / "params.yaml").exists():
         params = load_params(root)
         if source in params.corpora:
-            recordings, dropped = read_recordings(params.corpora[source], Paths(root).raw(source))
+            recordings, dropped = read_recordings(params.corpora[source], open_packs(Paths(root).raw(source)))
             return Source(source, f"corpus of kind {params.corpora[source].kind}", recordings, dropped)
     path = (root / Path(source).expanduser()).resolve()
     if not path.is_dir():
@@ -100,19 +102,20 @@ def _read_folder(path: Path, language: str) -> Source:
         recordings, dropped = folder.read(folder.Config(kind="folder", path=str(path), language=language), path)
         if recordings:
             return Source(path.name, "folder of speakers", recordings, dropped)
-        files = {f"{each.name}-{name}": audio for each, found in speakers.items() for name, audio in found.items()}
-        return _sounds_only(path, files, speaker=None, language=language)
-    return _sounds_only(path, find_audio(path), speaker=path.name, language=language)
-
-
-def _sounds_only(path: Path, audio: Mapping[str, Path], *, speaker: str | None, language: str) -> Source:
-    if not audio:
+        sounds = [
+            _sound(f"{each.name}-{name}", audio, each.name, language)
+            for each, found in speakers.items()
+            for name, audio in found.items()
+        ]
+    else:
+        sounds = [_sound(name, audio, path.name, language) for name, audio in find_audio(path).items()]
+    if not sounds:
         raise CorpusError(f"{path}: holds no sound files, no folders of them and no {_METADATA}; name another folder")
-    recordings = [
-        Recording(name, file, "", speaker=speaker or file.parent.name, language=language, style="neutral")
-        for name, file in audio.items()
-    ]
-    return Source(path.name, "sound files without transcripts", recordings, [])
+    return Source(path.name, "sound files without transcripts", sounds, [])
+
+
+def _sound(name: str, audio: Tree, speaker: str, language: str) -> Recording:
+    return Recording(name, audio, "", speaker=speaker, language=language, style="neutral")
 
 
 def _is_visible_folder(path: Path) -> bool:

@@ -12,6 +12,18 @@ from typing import Any
 
 
 @contextmanager
+def passing_directory(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside `path`, which vanishes when the block ends, and what a killed one left before it."""
+    temporary = path.with_name(f".{path.name}.passing.tmp")
+    _remove(temporary)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+
+
+@contextmanager
 def replaced_directory(path: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `path` when the block ends well, and vanishes when it does not."""
     temporary = path.with_name(f".{path.name}.tmp")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.fingerprint import file_key
 from pipeline.incremental import Fields, Rejected, Results
 from pipeline.kept_shards import ShardStore
 from pipeline.ledger import Loss, loss
 from pipeline.parallel import Executor
-from tts.audio.files import read_audio
+from tts.audio.files import Readable, read_audio
 from tts.audio.samples import to_int16
 from tts.corpora import CorpusConfig, read
 from tts.corpora.limits import ClipLimits
+from tts.corpora.packs import PackedFile
 from tts.corpora.recordings import Dropped, Recording, Speaker
+from tts.corpora.trees import Tree
 from tts.data.shards import assign_shards, layout
 from tts.data.tables import MANIFEST, PHONES, SPEAKERS, read_table, write_table
 from tts.errors import AudioError, CorpusError, TextError
@@ -51,14 +53,12 @@ class Prepared:
         return {each.utterance_id: _num_samples(self.results, each.utterance_id) for each in self.recordings}
 
 
-def read_recordings(settings: CorpusConfig, raw: Path) -> tuple[list[Recording], list[Dropped]]:
-    """List the clips of data/raw/<corpus>, and what cannot be used.
+def read_recordings(settings: CorpusConfig, raw: Tree) -> tuple[list[Recording], list[Dropped]]:
+    """List the clips of a corpus that was fetched, and what cannot be used.
 
     Raises:
         CorpusError: there are none, or the folder is not such a corpus.
     """
-    if not raw.is_dir():
-        raise CorpusError(f"{raw}: there is no such folder; run `tts download {raw.name}` first")
     recordings, dropped = read(settings, raw)
     if not recordings and all(each.is_expected for each in dropped):
         raise CorpusError(f"{raw}: holds no recordings; look at corpora.{raw.name} in params.yaml")
@@ -76,13 +76,18 @@ def normalize(recordings: Sequence[Recording], frontend: Frontend) -> tuple[dict
     return texts, dropped
 
 
-def audio_contents(audio: Mapping[str, Path], executor: Executor, *, label: str) -> dict[str, list[str]]:
-    """What the samples of each clip depend on: the bytes of its file, and its name, which messages hold."""
-    digests = executor.map(_digest, audio.values(), label=label)
-    return {name: [digest, str(path)] for (name, path), digest in zip(audio.items(), digests, strict=True)}
+def audio_contents(audio: Mapping[str, Tree], executor: Executor, *, label: str) -> dict[str, list[str]]:
+    """What the samples of each clip depend on: the bytes of its file, and its name, which messages hold.
+
+    Of packed files nothing is read, since their digests are known.
+    """
+    known = {name: file.sha256 for name, file in audio.items() if isinstance(file, PackedFile)}
+    plain = {name: file for name, file in audio.items() if name not in known}
+    known.update(zip(plain, executor.map(_digest, plain.values(), label=label), strict=True))
+    return {name: [known[name], str(file)] for name, file in audio.items()}
 
 
-def samples_of(audio: Path, sample_rate: int) -> Fields | Rejected:
+def samples_of(audio: Readable, sample_rate: int) -> Fields | Rejected:
     """Samples of a sound file, mono int16 at `sample_rate` (Hz), and apart from them their number and SHA-256."""
     try:
         samples = to_int16(read_audio(audio, sample_rate=sample_rate))
@@ -136,18 +141,17 @@ def write_speakers(folder: Path, prepared: Prepared, known: Sequence[Speaker]) -
     write_table(folder / "speakers.parquet", rows, SPEAKERS)
 
 
-def copy_true_phones(raw: Path, folder: Path, prepared: Prepared) -> None:
+def copy_true_phones(raw: Tree, folder: Path, prepared: Prepared) -> None:
     """Write the phones whose true times the corpus knows, if it does, of the clips that are kept."""
     source = raw / _TRUE_PHONES
-    if source.exists():
+    if source.is_file():
         kept = {each.utterance_id for each in prepared.recordings}
-        rows = [row for row in read_table(source, PHONES) if row["utterance_id"] in kept]
+        rows = [row for row in read_table(io.BytesIO(source.read_bytes()), PHONES) if row["utterance_id"] in kept]
         write_table(folder / _TRUE_PHONES, rows, PHONES)
 
 
-def _digest(audio: Path) -> str:
-    """Of this module, which workers import once and for all."""
-    return file_key(audio)
+def _digest(audio: Readable) -> str:
+    return hashlib.sha256(audio.read_bytes()).hexdigest()
 
 
 def _num_samples(results: Results, utterance_id: str) -> int:

@@ -16,11 +16,12 @@ def run(corpus: str) -> None:
     from pipeline.output import replaced_directory
     from pipeline.stage import stage
     from tts.corpora import speakers
+    from tts.corpora.packs import open_packs
     from tts.text.frontend import build_frontend
 
     with stage("prepare", corpus) as current:
         settings, sample_rate = current.params.corpus(corpus), current.params.audio.sample_rate
-        raw, destination = current.paths.raw(corpus), current.paths.corpus(corpus)
+        raw, destination = open_packs(current.paths.raw(corpus)), current.paths.corpus(corpus)
         found, unread = prepare.read_recordings(settings, raw)
         texts, silent = prepare.normalize(found, build_frontend(current.params.text))
         audio = {each.utterance_id: each.audio for each in found if each.utterance_id in texts}

@@ -22,6 +22,7 @@ from tts.alignment.settings import KaldiSettings
 from tts.alignment.utterances import Failed, serial_map
 from tts.audio.files import read_audio
 from tts.corpora import demo
+from tts.corpora.packs import open_packs
 from tts.data.tables import DROPPED, QUALITY
 from tts.errors import AlignmentError
 from tts.phones import SILENCE
@@ -326,7 +327,7 @@ def tiny(tmp_path_factory):
 @pytest.fixture(scope="module")
 def clips(tiny):
     """Text, samples and language of each clip of the tiny corpus."""
-    recordings, _ = demo.read(None, tiny.root / "data/raw/tiny")
+    recordings, _ = demo.read(None, open_packs(tiny.root / "data/raw/tiny"))
     return {
         each.utterance_id: (each.text, read_audio(each.audio, sample_rate=RATE), each.language) for each in recordings
     }

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from packing import pack
 from tiny_voice import INVENTORY, MEL_DEFINITION, write_models
 
 from stages.app import _line
@@ -98,12 +99,13 @@ def test_a_full_disk_is_said_plainly():
 
 def test_a_disk_that_fills_up_in_a_stage_is_one_line_and_the_old_corpus_stays(project):
     """On a file system of 100 kB, mounted where nobody else sees it."""
-    raw, output = project.root / "data/raw/tiny", project.root / "data/corpus"
-    for folder in (raw / "wavs", output):
+    source, output = project.root / "source", project.root / "data/corpus"
+    for folder in (source / "wavs", output):
         folder.mkdir(parents=True)
     noise = np.random.default_rng(0).normal(0, 0.1, 3 * 22050).astype(np.float32)
-    write_wav(raw / "wavs" / "a.wav", noise, sample_rate=22050)
-    (raw / "metadata.csv").write_text("a|Some words.\n")
+    write_wav(source / "wavs" / "a.wav", noise, sample_rate=22050)
+    (source / "metadata.csv").write_text("a|Some words.\n")
+    pack(source, project.root / "data/raw/tiny")
     project.set("corpora.tiny", "{kind: csv, path: nowhere}")
     alone = ["unshare", "--user", "--map-root-user", "--mount", "bash", "-c"]
     script = f"mount -t tmpfs -o size=100k none {output} && mkdir {output}/tiny && echo old > {output}/tiny/file"

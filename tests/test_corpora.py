@@ -5,12 +5,13 @@ import shutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from packing import pack, packed_files
 
 from tts.config import build
 from tts.corpora import KINDS, CorpusConfig, csv, fetch, folder, ljspeech, read
 from tts.corpora.tools import Tools
 from tts.corpora.transcripts import read_transcripts
-from tts.errors import ConfigError, CorpusError, DownloadError
+from tts.errors import ConfigError, CorpusError
 
 LJ_COLUMNS = ("id", "text", "normalized")
 
@@ -167,7 +168,7 @@ def test_any_bytes_are_lines_or_losses_or_one_error(tmp_path_factory, content):
     assert len(found.lines) + len(found.dropped) == num_lines
 
 
-def test_fetching_copies_what_belongs_to_the_corpus(tmp_path):
+def test_fetching_takes_what_belongs_to_the_corpus(tmp_path):
     source = make_csv(tmp_path / "mine", "a|One.\nb|Two.\n")
     (source / "metadata.csv").rename(source / "lines.txt")
     (source / "wavs").rename(source / "clips")
@@ -176,19 +177,33 @@ def test_fetching_copies_what_belongs_to_the_corpus(tmp_path):
     raw = tmp_path / "raw"
     raw.mkdir()
     fetch(config, raw, Tools(base=tmp_path, downloads=tmp_path / "none"))
+    packs = pack(raw, tmp_path / "packed")
     shutil.rmtree(source)
-    assert texts(read(config, raw)[0]) == {"a": "One.", "b": "Two."}
-    assert sorted(path.name for path in raw.rglob("*") if path.is_file()) == ["a.wav", "b.wav", "metadata.csv"]
+    assert texts(read(config, packs)[0]) == {"a": "One.", "b": "Two."}
+    assert sorted(packed_files(tmp_path / "packed")) == ["metadata.csv", "wavs/a.wav", "wavs/b.wav"]
 
 
-def test_linked_clips_are_copied(tmp_path):
+def test_linked_clips_are_packed_as_they_are(tmp_path):
     source = make_csv(tmp_path / "mine", "a|One.\n", clips=())
     (tmp_path / "elsewhere.wav").write_bytes(b"sound")
     (source / "wavs" / "a.wav").symlink_to(tmp_path / "elsewhere.wav")
     raw = tmp_path / "raw"
     raw.mkdir()
     fetch(csv_config(), raw, Tools(base=tmp_path, downloads=tmp_path / "none"))
-    assert not (raw / "wavs" / "a.wav").is_symlink()
+    pack(raw, tmp_path / "packed")
+    assert packed_files(tmp_path / "packed") == {"metadata.csv": b"a|One.\n", "wavs/a.wav": b"sound"}
+
+
+@pytest.mark.parametrize("what", ["a link to nothing", "a folder"])
+def test_a_clip_that_is_no_file_is_named(tmp_path, what):
+    clip = make_csv(tmp_path / "mine", "a|One.\n", clips=()) / "wavs" / "a.wav"
+    if what == "a folder":
+        clip.mkdir()
+    else:
+        clip.symlink_to(tmp_path / "nowhere.wav")
+    (tmp_path / "raw").mkdir()
+    with pytest.raises(CorpusError, match=r"wavs/a\.wav: is not a file, or a link to nothing; restore or remove it"):
+        fetch(csv_config(), tmp_path / "raw", Tools(base=tmp_path, downloads=tmp_path))
 
 
 @pytest.mark.parametrize("kind", ["csv", "folder"])
@@ -200,20 +215,13 @@ def test_a_missing_folder_is_said_with_its_remedy(tmp_path, kind, path):
 
 
 @pytest.mark.parametrize("missing", ["metadata.csv", "wavs"])
-def test_missing_transcripts_or_clips_are_said_before_anything_is_copied(tmp_path, missing):
+def test_missing_transcripts_or_clips_are_said_before_anything_is_taken(tmp_path, missing):
     source = make_csv(tmp_path / "mine", "a|One.\n", clips=())
     (source / missing).rename(source / "elsewhere")
     (tmp_path / "raw").mkdir()
     with pytest.raises(CorpusError, match=rf"{missing}: there is no such"):
         fetch(csv_config(), tmp_path / "raw", Tools(base=tmp_path, downloads=tmp_path))
     assert list((tmp_path / "raw").iterdir()) == []
-
-
-def test_a_full_disk_is_noticed_before_copying(tmp_path, monkeypatch):
-    make_csv(tmp_path / "mine", "a|One.\n")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
-    with pytest.raises(DownloadError, match="make room"):
-        fetch(csv_config(), tmp_path, Tools(base=tmp_path, downloads=tmp_path))
 
 
 @pytest.fixture
@@ -233,7 +241,7 @@ def folder_config(**settings):
 def test_folders_are_speakers(speakers, tmp_path):
     (tmp_path / "raw").mkdir()
     fetch(folder_config(), tmp_path / "raw", Tools(base=tmp_path, downloads=tmp_path))
-    recordings, dropped = read(folder_config(language="ko"), tmp_path / "raw")
+    recordings, dropped = read(folder_config(language="ko"), pack(tmp_path / "raw", tmp_path / "packed"))
     assert texts(recordings) == {
         "ann-1": "ann says 1", "ann-2": "ann says 2", "bob-1": "bob says 1", "bob-2": "bob says 2",
     }  # fmt: skip

@@ -6,6 +6,7 @@ import shutil
 import zipfile
 
 import numpy as np
+import packing
 import pytest
 import soundfile
 from recordings_of_ones_own import Project
@@ -193,7 +194,7 @@ def test_a_folder_that_is_unpacked_may_be_the_source(corpus, tmp_path):
         path.write_bytes(content)
     (path.parent / "._hidden_mic1.flac").touch()
     config, raw = corpus(url="mine", microphone="mic2", limit=3)
-    recordings, dropped = vctk.read(config, raw)
+    recordings, dropped = vctk.read(config, packing.pack(raw, tmp_path / "packed"))
     assert [each.utterance_id for each in recordings] == ["p225_001", "p225_002", "p248_001"]
     assert dropped == []
     assert {path.parent.name for path in raw.rglob("*_mic1.flac")} == {"p280", "p315"}

@@ -11,6 +11,7 @@ from pydantic import Field
 from tts.corpora import csv, demo, filelist, folder, ljspeech, vctk
 from tts.corpora.recordings import Dropped, Recording, Speaker
 from tts.corpora.tools import Tools
+from tts.corpora.trees import Tree
 
 CorpusConfig = Annotated[
     demo.Config | ljspeech.Config | vctk.Config | csv.Config | folder.Config | filelist.Config,
@@ -30,7 +31,7 @@ KINDS: dict[str, ModuleType] = {
 
 
 def fetch(config: CorpusConfig, destination: Path, tools: Tools) -> None:
-    """Fill an empty folder with a corpus as it is published.
+    """Fill an empty folder with a corpus as it is published; what lies on disk already becomes links.
 
     Raises:
         DownloadError: it could not be had, is not what was promised, or cannot be unpacked.
@@ -39,7 +40,7 @@ def fetch(config: CorpusConfig, destination: Path, tools: Tools) -> None:
     KINDS[config.kind].fetch(config, destination, tools)
 
 
-def read(config: CorpusConfig, raw: Path) -> tuple[list[Recording], list[Dropped]]:
+def read(config: CorpusConfig, raw: Tree) -> tuple[list[Recording], list[Dropped]]:
     """List the clips of a folder that `fetch` filled, and what cannot be used.
 
     Raises:
@@ -49,7 +50,7 @@ def read(config: CorpusConfig, raw: Path) -> tuple[list[Recording], list[Dropped
     return found
 
 
-def speakers(config: CorpusConfig, raw: Path) -> list[Speaker]:
+def speakers(config: CorpusConfig, raw: Tree) -> list[Speaker]:
     """Tell about the speakers what a folder that `fetch` filled tells; nothing, if it does not.
 
     Raises:

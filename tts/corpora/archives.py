@@ -57,9 +57,9 @@ def fetch_archive(archive: Archive, destination: Path, tools: Tools, *, wanted: 
     """
     found = obtain(archive, tools)
     if found.is_dir():
-        logger.info("%s: is a folder already unpacked, which sha256 cannot verify; it is copied as it is", found)
+        logger.info("%s: is a folder already unpacked, which sha256 cannot verify; it is taken as it is", found)
         files = {str(path.relative_to(found)): path for path in sorted(found.rglob("*")) if path.is_file()}
-        tools.copy({name: path for name, path in files.items() if wanted(name)}, destination)
+        tools.link({name: path for name, path in files.items() if wanted(name)}, destination)
     else:
         unpack(found, destination, on_progress=tools.on_progress, wanted=wanted)
 

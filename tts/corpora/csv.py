@@ -16,6 +16,7 @@ from tts.corpora.limits import ClipLimits
 from tts.corpora.recordings import Dropped, Recording
 from tts.corpora.tools import Tools
 from tts.corpora.transcripts import Column, find_audio, pair, read_text, read_transcripts
+from tts.corpora.trees import Tree
 from tts.errors import CorpusError
 
 _METADATA, _AUDIO = "metadata.csv", "wavs"  # in the copy, whatever the source calls them
@@ -55,21 +56,22 @@ class Config(ClipLimits):
 
 
 def fetch(config: Config, destination: Path, tools: Tools) -> None:
-    """Copy the transcripts and the sound files.
+    """Take the transcripts and the sound files.
 
     Raises:
         CorpusError: they are not where the settings say.
     """
     source = tools.require_folder(config.path)
-    read_text(source / config.metadata)  # before anything is copied
-    audio = find_audio(source / config.audio)
+    read_text(source / config.metadata)  # before anything is taken
+    folder = source / config.audio
+    audio = find_audio(folder)
     if not audio:
-        raise CorpusError(f"{source / config.audio}: holds no sound files; correct the corpus' `audio` in params.yaml")
-    files = {f"{_AUDIO}/{path.name}": path for path in audio.values()}
-    tools.copy({_METADATA: source / config.metadata, **files}, destination)
+        raise CorpusError(f"{folder}: holds no sound files; correct the corpus' `audio` in params.yaml")
+    files = {f"{_AUDIO}/{path.name}": folder / path.name for path in audio.values()}
+    tools.link({_METADATA: source / config.metadata, **files}, destination)
 
 
-def read(config: Config, raw: Path) -> tuple[list[Recording], list[Dropped]]:
+def read(config: Config, raw: Tree) -> tuple[list[Recording], list[Dropped]]:
     """List the clips that have a transcript.
 
     Raises:

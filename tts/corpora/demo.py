@@ -7,6 +7,7 @@ espeak-ng (GPL-3.0) is used as a program and none of it is kept. URL: none, it i
 from __future__ import annotations
 
 import csv
+import io
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from tts.corpora.demo_sentences import Language, sentences
 from tts.corpora.limits import ClipLimits
 from tts.corpora.recordings import Dropped, Recording
 from tts.corpora.tools import Tools
+from tts.corpora.transcripts import read_text
+from tts.corpora.trees import Tree
 from tts.data.tables import PHONES, write_table
 from tts.errors import CorpusError
 from tts.phones import SILENCE
@@ -97,17 +100,16 @@ def fetch(config: Config, destination: Path, tools: Tools) -> None:
         writer.writerows((u.utterance_id, u.speaker, u.style, config.language, u.text) for u in utterances)
 
 
-def read(config: Config, raw: Path) -> tuple[list[Recording], list[Dropped]]:
+def read(config: Config, raw: Tree) -> tuple[list[Recording], list[Dropped]]:
     """List the clips of a folder that `fetch` filled; none is ever dropped here.
 
     Raises:
         CorpusError: the folder holds no metadata.
     """
     path = raw / "metadata.csv"
-    if not path.exists():
+    if not path.is_file():
         raise CorpusError(f"{path} is missing; run `tts download` for this corpus")
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="|"))
+    rows = csv.DictReader(io.StringIO(read_text(path), newline=""), delimiter="|")
     recordings = [Recording(audio=raw / "wavs" / f"{row['utterance_id']}.wav", **row) for row in rows]
     return recordings, []
 

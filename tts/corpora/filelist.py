@@ -10,6 +10,7 @@ from __future__ import annotations
 import posixpath
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ from tts.corpora.limits import ClipLimits
 from tts.corpora.recordings import Dropped, Recording, sorted_out
 from tts.corpora.tools import Tools
 from tts.corpora.transcripts import numbered_lines, require_id, split_line, without_suffix
+from tts.corpora.trees import Tree, inside
 from tts.errors import CorpusError
 
 Column = Literal["path", "id", "text", "normalized", "speaker", "style", "language", "ignored"]
@@ -27,6 +29,18 @@ Column = Literal["path", "id", "text", "normalized", "speaker", "style", "langua
 
 _AUDIO, _LISTS = "audio", "filelists"  # in the copy
 _MALFORMED = "malformed line"
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """What a line says of a clip, `path` being that of its sound file from the root on."""
+
+    utterance_id: str
+    path: str
+    text: str
+    speaker: str
+    language: str
+    style: str
 
 
 @config
@@ -69,15 +83,14 @@ class Config(ClipLimits):
 
 
 def fetch(config: Config, destination: Path, tools: Tools) -> None:
-    """Copy the filelists and the sound files that they name.
+    """Take the filelists and the sound files that they name.
 
     Raises:
         CorpusError: they are not where the settings say, or a line cannot be read (see `read`).
     """
     root = tools.require_folder(config.root or posixpath.dirname(config.filelists[0]) or ".", setting="root")
     filelists = [tools.locate(each) for each in config.filelists]
-    clips = _clips(config, filelists, root).values()
-    listed = [each.audio.relative_to(root).as_posix() for each in clips if isinstance(each, Recording)]
+    listed = [each.path for each in _clips(config, filelists).values() if isinstance(each, _Listed)]
     audio = {f"{_AUDIO}/{path}": found for path in listed if (found := _find(root, path))}
     if listed and not audio:
         raise CorpusError(
@@ -85,30 +98,34 @@ def fetch(config: Config, destination: Path, tools: Tools) -> None:
             "correct the corpus' `root` in params.yaml"
         )
     numbered = {f"{_LISTS}/{number:03d}-{path.name}": path for number, path in enumerate(filelists)}
-    tools.copy({**numbered, **audio}, destination)
+    tools.link({**numbered, **audio}, destination)
 
 
-def read(config: Config, raw: Path) -> tuple[list[Recording], list[Dropped]]:
+def read(config: Config, raw: Tree) -> tuple[list[Recording], list[Dropped]]:
     """List the clips of all filelists.
 
     Raises:
         CorpusError: a filelist is missing or not UTF-8, a path leads outside or is listed twice, two clips have one id,
             an id cannot name a file, or a code has no name.
     """
-    clips = _clips(config, sorted((raw / _LISTS).glob("*")), raw / _AUDIO)
-    for name, clip in clips.items():
-        if isinstance(clip, Recording) and not clip.audio.is_file():
-            path = clip.audio.relative_to(raw / _AUDIO)
-            clips[name] = Dropped(name, "no audio", f"there is no sound file {path}")
-    return sorted_out(clips, limit=config.limit)
+    clips = _clips(config, inside(raw / _LISTS))
+    found = {name: _found(clip, raw / _AUDIO) if isinstance(clip, _Listed) else clip for name, clip in clips.items()}
+    return sorted_out(found, limit=config.limit)
 
 
-def _clips(config: Config, filelists: Sequence[Path], root: Path) -> dict[str, Recording | Dropped]:
-    """What every line gives, by id, the sound files looked for below `root`."""
-    clips: dict[str, Recording | Dropped] = {}
-    first: dict[str | Path, str] = {}
+def _found(clip: _Listed, root: Tree) -> Recording | Dropped:
+    audio = root / clip.path
+    if not audio.is_file():
+        return Dropped(clip.utterance_id, "no audio", f"there is no sound file {clip.path}")
+    return Recording(clip.utterance_id, audio, clip.text, clip.speaker, clip.language, clip.style)
+
+
+def _clips(config: Config, filelists: Sequence[Tree]) -> dict[str, _Listed | Dropped]:
+    """What every line gives, by id."""
+    clips: dict[str, _Listed | Dropped] = {}
+    first: dict[str, str] = {}
     for where, line in _lines(filelists):
-        clip = _clip(config, line, where, root)
+        clip = _clip(config, line, where)
         for name in _own(clip):
             if name in first:
                 raise CorpusError(
@@ -120,19 +137,19 @@ def _clips(config: Config, filelists: Sequence[Path], root: Path) -> dict[str, R
     return clips
 
 
-def _own(clip: Recording | Dropped) -> list[str | Path]:
-    """What no other clip may have as well."""
-    if isinstance(clip, Recording):
-        return [clip.utterance_id, clip.audio]
+def _own(clip: _Listed | Dropped) -> list[str]:
+    """What no other clip may have as well: an id, which holds no slash, and a path, here with one."""
+    if isinstance(clip, _Listed):
+        return [clip.utterance_id, f"./{clip.path}"]
     return [] if clip.reason == _MALFORMED else [clip.utterance_id]
 
 
-def _lines(filelists: Sequence[Path]) -> Iterator[tuple[str, str]]:
+def _lines(filelists: Sequence[Tree]) -> Iterator[tuple[str, str]]:
     """Place and content of every line that is not blank."""
     return ((f"{path}:{number}", line) for path in filelists for number, line in numbered_lines(path))
 
 
-def _clip(config: Config, line: str, where: str, root: Path) -> Recording | Dropped:
+def _clip(config: Config, line: str, where: str) -> _Listed | Dropped:
     row, is_whole = split_line(line, config.columns, config.delimiter)
     if not is_whole or not row["path"]:
         expected = config.delimiter.join(config.columns)
@@ -143,9 +160,9 @@ def _clip(config: Config, line: str, where: str, root: Path) -> Recording | Drop
     text = row.get("normalized") or row["text"]
     if not text:
         return Dropped(name, "empty transcript", where)
-    return Recording(
+    return _Listed(
         utterance_id=name,
-        audio=root / path,
+        path=path,
         text=text,
         speaker=_named(row.get("speaker"), config.speakers, f"{where}: `speakers`") or config.speaker,
         language=row.get("language") or config.language,

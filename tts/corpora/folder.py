@@ -6,7 +6,7 @@ DVC does not watch folders outside the project.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,7 @@ from tts.corpora.limits import ClipLimits
 from tts.corpora.recordings import Dropped, Recording, sorted_out
 from tts.corpora.tools import Tools
 from tts.corpora.transcripts import AUDIO_SUFFIXES, find_audio, read_text, require_id
+from tts.corpora.trees import Tree, inside
 from tts.errors import CorpusError
 
 _TEXT_SUFFIXES = (".lab", ".txt")  # the first that exists counts
@@ -39,22 +40,22 @@ class Config(ClipLimits):
 
 
 def fetch(config: Config, destination: Path, tools: Tools) -> None:
-    """Copy sound files and transcripts.
+    """Take sound files and transcripts.
 
     Raises:
         CorpusError: the folder is missing, or is not one of speakers' folders.
     """
     source = tools.require_folder(config.path)
     files = {
-        f"{speaker.name}/{path.name}": path
+        f"{speaker.name}/{path.name}": source / speaker.name / path.name
         for speaker in _speakers(source)
         for path in _visible(speaker)
         if path.suffix.lower() in (*AUDIO_SUFFIXES, *_TEXT_SUFFIXES)
     }
-    tools.copy(files, destination)
+    tools.link(files, destination)
 
 
-def read(config: Config, raw: Path) -> tuple[list[Recording], list[Dropped]]:
+def read(config: Config, raw: Tree) -> tuple[list[Recording], list[Dropped]]:
     """List the clips that have a transcript; an id is the speaker's name and the clip's.
 
     Raises:
@@ -67,11 +68,13 @@ def read(config: Config, raw: Path) -> tuple[list[Recording], list[Dropped]]:
             utterance_id = require_id(f"{speaker.name}-{clip}", str(speaker / clip))
             if utterance_id in found:
                 raise CorpusError(f"{speaker / clip}: another clip is {utterance_id!r} too; rename one of them")
-            found[utterance_id] = _clip(utterance_id, audio.get(clip), texts.get(clip), language=config.language)
+            found[utterance_id] = _clip(config, utterance_id, speaker.name, audio.get(clip), texts.get(clip))
     return sorted_out(found, limit=config.limit)
 
 
-def _clip(utterance_id: str, audio: Path | None, text: Path | None, *, language: str) -> Recording | Dropped:
+def _clip(
+    config: Config, utterance_id: str, speaker: str, audio: Tree | None, text: Tree | None
+) -> Recording | Dropped:
     if audio is None:
         return Dropped(utterance_id, "no audio", f"no sound file goes with {text}")
     if text is None:
@@ -79,10 +82,10 @@ def _clip(utterance_id: str, audio: Path | None, text: Path | None, *, language:
     words = " ".join(read_text(text).split())
     if not words:
         return Dropped(utterance_id, "empty transcript", str(text))
-    return Recording(utterance_id, audio, words, speaker=audio.parent.name, language=language, style="neutral")
+    return Recording(utterance_id, audio, words, speaker=speaker, language=config.language, style="neutral")
 
 
-def _speakers(folder: Path) -> list[Path]:
+def _speakers(folder: Tree) -> list[Tree]:
     """Folders of the speakers; sound files elsewhere would be lost without a word.
 
     Raises:
@@ -97,12 +100,12 @@ def _speakers(folder: Path) -> list[Path]:
     return speakers
 
 
-def _texts(speaker: Path) -> Mapping[str, Path]:
+def _texts(speaker: Tree) -> Mapping[str, Tree]:
     by_choice = [
         path for suffix in reversed(_TEXT_SUFFIXES) for path in _visible(speaker) if path.suffix.lower() == suffix
     ]
     return {path.stem: path for path in by_choice}
 
 
-def _visible(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.iterdir()) if not path.name.startswith("."))
+def _visible(folder: Tree) -> list[Tree]:
+    return [path for path in inside(folder) if not path.name.startswith(".")]

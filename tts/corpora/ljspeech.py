@@ -18,7 +18,10 @@ from tts.corpora.limits import ClipLimits
 from tts.corpora.recordings import Dropped, Recording
 from tts.corpora.tools import Tools
 from tts.corpora.transcripts import find_audio, pair, read_transcripts
+from tts.corpora.trees import Tree, folders
 from tts.errors import CorpusError
+
+_METADATA = "metadata.csv"
 
 
 @config
@@ -46,7 +49,7 @@ class Config(ClipLimits):
 
 
 def fetch(config: Config, destination: Path, tools: Tools) -> None:
-    """Unpack the verified archive, or copy the folder already unpacked.
+    """Unpack the verified archive, or take the folder already unpacked.
 
     Raises:
         DownloadError: no source has the archive, or it cannot be unpacked.
@@ -55,17 +58,17 @@ def fetch(config: Config, destination: Path, tools: Tools) -> None:
     fetch_archive(archive, destination, tools)
 
 
-def read(config: Config, raw: Path) -> tuple[list[Recording], list[Dropped]]:
+def read(config: Config, raw: Tree) -> tuple[list[Recording], list[Dropped]]:
     """List the clips with the transcripts as they are read aloud, numbers and abbreviations in words.
 
     Raises:
         CorpusError: the folder is not LJSpeech.
     """
-    found = sorted(raw.rglob("metadata.csv"))
+    found = [folder for folder in folders(raw) if (folder / _METADATA).is_file()]
     if len(found) != 1:
         raise CorpusError(
-            f"{raw}: holds {len(found)} files metadata.csv where LJSpeech has one; correct the corpus' `url`"
+            f"{raw}: holds {len(found)} files {_METADATA} where LJSpeech has one; correct the corpus' `url`"
         )
-    transcripts = read_transcripts(found[0], ("id", "text", "normalized"))
-    audio = find_audio(found[0].parent / "wavs")
+    transcripts = read_transcripts(found[0] / _METADATA, ("id", "text", "normalized"))
+    audio = find_audio(found[0] / "wavs")
     return pair(transcripts, audio, speaker=config.speaker, language="en", limit=config.limit)

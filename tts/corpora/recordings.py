@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol, TypeVar
+
+from tts.corpora.trees import Tree
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -16,7 +17,7 @@ class Recording:
     """One clip and what is said in it."""
 
     utterance_id: str
-    audio: Path
+    audio: Tree
     text: str
     speaker: str
     language: str

@@ -56,25 +56,22 @@ class Tools:
             raise CorpusError(f"{folder}: there is no such folder; correct the corpus' `{setting}` in params.yaml")
         return folder
 
-    def copy(self, files: Mapping[str, Path], destination: Path) -> None:
-        """Copy files; links would let the copy change with its source.
+    def link(self, files: Mapping[str, Path], destination: Path) -> None:
+        """Let files appear in a folder as symbolic links, since what is fetched is packed at once.
 
         Args:
             files: source by name in the destination.
             destination: an existing folder.
 
         Raises:
-            DownloadError: the disk has not enough space.
+            CorpusError: a source is no file.
         """
-        sizes = {name: source.stat().st_size for name, source in files.items()}
-        done, total = 0, sum(sizes.values())
-        require_space(destination, total)
         for name, source in files.items():
+            if not source.is_file():
+                raise CorpusError(f"{source}: is not a file, or a link to nothing; restore or remove it")
             place = destination / name
             place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, place)
-            done += sizes[name]
-            self.on_progress("copy", done, total)
+            place.symlink_to(source.absolute())
 
 
 def require_space(folder: Path, num_bytes: int) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from tts.corpora.recordings import Dropped, Recording
+from tts.corpora.trees import Tree, inside
 from tts.errors import CorpusError
 
 Column = Literal["id", "text", "normalized", "speaker", "style", "language", "ignored"]
@@ -30,7 +30,7 @@ class Transcripts:
     dropped: Mapping[str, Dropped]
 
 
-def read_transcripts(path: Path, columns: Sequence[Column], *, delimiter: str = "|") -> Transcripts:
+def read_transcripts(path: Tree, columns: Sequence[Column], *, delimiter: str = "|") -> Transcripts:
     """Read a file of lines such as ``id|text|normalized``; a final "normalized" column may be absent.
 
     There is no quoting: texts hold quotation marks, but never the delimiter.
@@ -83,7 +83,7 @@ def require_id(utterance_id: str, where: str) -> str:
     return utterance_id
 
 
-def find_audio(folder: Path) -> dict[str, Path]:
+def find_audio(folder: Tree) -> dict[str, Tree]:
     """Sound files directly in a folder by name without suffix.
 
     Raises:
@@ -91,8 +91,8 @@ def find_audio(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise CorpusError(f"{folder}: there is no such folder; the clips of the transcripts belong there")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
+    found: dict[str, Tree] = {}
+    for path in inside(folder):
         if path.suffix.lower() not in AUDIO_SUFFIXES or path.name.startswith("."):
             continue
         if path.stem in found:
@@ -102,7 +102,7 @@ def find_audio(folder: Path) -> dict[str, Path]:
 
 
 def pair(
-    transcripts: Transcripts, audio: Mapping[str, Path], *, speaker: str, language: str, limit: int | None
+    transcripts: Transcripts, audio: Mapping[str, Tree], *, speaker: str, language: str, limit: int | None
 ) -> tuple[list[Recording], list[Dropped]]:
     """Join lines and clips; what has no counterpart is dropped, and counts for `limit` as the others do.
 
@@ -127,7 +127,7 @@ def pair(
     return recordings, [dropped[name] for name in chosen if name in dropped]
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Tree) -> str:
     """Read a file of UTF-8, with or without a byte order mark.
 
     Raises:
@@ -146,7 +146,7 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Tree) -> Iterator[tuple[int, str]]:
     """Number and content of every line that is not blank.
 
     Raises:
@@ -168,7 +168,7 @@ def _is_safe(utterance_id: str) -> bool:
     return is_plain and utterance_id[:1] not in ("", ".") and len(utterance_id.encode()) <= _LONGEST_ID
 
 
-def _recording(name: str, line: Mapping[str, str], audio: Path, *, speaker: str, language: str) -> Recording:
+def _recording(name: str, line: Mapping[str, str], audio: Tree, *, speaker: str, language: str) -> Recording:
     return Recording(
         utterance_id=name,
         audio=audio,

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -25,6 +25,7 @@ from tts.corpora.limits import ClipLimits
 from tts.corpora.recordings import Dropped, Recording, Speaker, sorted_out
 from tts.corpora.tools import Tools
 from tts.corpora.transcripts import numbered_lines, read_text
+from tts.corpora.trees import Tree, inside
 from tts.errors import CorpusError
 
 _AUDIO, _TEXTS, _SPEAKERS = "wav48_silence_trimmed", "txt", "speaker-info.txt"
@@ -67,7 +68,7 @@ class Config(ClipLimits):
 
 
 def fetch(config: Config, destination: Path, tools: Tools) -> None:
-    """Unpack the chosen part of the verified archive, or copy it from the folder already unpacked.
+    """Unpack the chosen part of the verified archive, or take it from the folder already unpacked.
 
     Raises:
         DownloadError: no source has the archive, or it cannot be unpacked.
@@ -78,7 +79,7 @@ def fetch(config: Config, destination: Path, tools: Tools) -> None:
     _require_speakers(config, destination)
 
 
-def read(config: Config, raw: Path) -> tuple[list[Recording], list[Dropped]]:
+def read(config: Config, raw: Tree) -> tuple[list[Recording], list[Dropped]]:
     """List the clips of the chosen speakers by the chosen microphone.
 
     Raises:
@@ -86,15 +87,15 @@ def read(config: Config, raw: Path) -> tuple[list[Recording], list[Dropped]]:
     """
     folder = _require_speakers(config, raw)
     audio = {
-        path.stem.removesuffix(f"_{_microphone(config, path.parent.name)}"): path
-        for path in _files(config, folder, f"{_AUDIO}/*/*.flac")
+        path.stem.removesuffix(f"_{_microphone(config, speaker)}"): path
+        for speaker, path in _files(config, folder, _AUDIO, ".flac")
     }
-    texts = {path.stem: path for path in _files(config, folder, f"{_TEXTS}/*/*.txt")}
+    texts = {path.stem: path for _, path in _files(config, folder, _TEXTS, ".txt")}
     clips = {name: _clip(name, audio.get(name), texts.get(name)) for name in audio.keys() | texts.keys()}
     return sorted_out(clips, limit=config.limit)
 
 
-def speakers(config: Config, raw: Path) -> list[Speaker]:
+def speakers(config: Config, raw: Tree) -> list[Speaker]:
     """Tell what speaker-info.txt tells of each speaker.
 
     Raises:
@@ -122,11 +123,15 @@ def _microphone(config: Config, speaker: str) -> str:
     return "mic1" if speaker in _WITHOUT_MIC2 else config.microphone
 
 
-def _files(config: Config, folder: Path, pattern: str) -> list[Path]:
-    return [path for path in folder.glob(pattern) if _is_wanted(config, path.relative_to(folder).as_posix())]
+def _files(config: Config, folder: Tree, kind: str, suffix: str) -> Iterator[tuple[str, Tree]]:
+    """Speaker and file of all wanted ones in the folders of the speakers."""
+    for speaker in inside(folder / kind):
+        for path in inside(speaker):
+            if path.suffix == suffix and _is_wanted(config, f"{kind}/{speaker.name}/{path.name}"):
+                yield speaker.name, path
 
 
-def _clip(name: str, audio: Path | None, text: Path | None) -> Recording | Dropped:
+def _clip(name: str, audio: Tree | None, text: Tree | None) -> Recording | Dropped:
     speaker = name.partition("_")[0]
     if audio is None:
         return Dropped(name, "no audio", f"no recording goes with {text}", speaker in _WITHOUT_SOME_AUDIO)
@@ -138,9 +143,9 @@ def _clip(name: str, audio: Path | None, text: Path | None) -> Recording | Dropp
     return Recording(name, audio, words, speaker=speaker, language="en", style="neutral")
 
 
-def _corpus_folder(raw: Path) -> Path:
+def _corpus_folder(raw: Tree) -> Tree:
     """The folder that holds those of the corpus, whether or not the archive was packed with it."""
-    found = [path.parent for path in (raw / _AUDIO, *raw.glob(f"*/{_AUDIO}")) if path.is_dir()]
+    found = [folder for folder in (raw, *inside(raw)) if (folder / _AUDIO).is_dir()]
     if len(found) != 1:
         raise CorpusError(
             f"{raw}: holds {len(found)} folders {_AUDIO} where VCTK 0.92 has one; correct the corpus' `url`"
@@ -148,7 +153,7 @@ def _corpus_folder(raw: Path) -> Path:
     return found[0]
 
 
-def _require_speakers(config: Config, raw: Path) -> Path:
+def _require_speakers(config: Config, raw: Tree) -> Tree:
     """Give the corpus' folder, if it has what was chosen; a name that is misspelt would leave out a voice unsaid."""
     folder = _corpus_folder(raw)
     known = [each.speaker for each in speakers(config, raw)]

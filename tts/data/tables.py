@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +13,15 @@ import pyarrow.parquet as pq
 
 from tts.errors import DataError
 
+FILES = pa.schema(
+    [
+        ("name", pa.string()),
+        ("pack", pa.int32()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("sha256", pa.string()),
+    ]
+)
 MANIFEST = pa.schema(
     [
         ("utterance_id", pa.string()),
@@ -140,12 +149,12 @@ def _groups(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def read_table(
-    path: Path, schema: pa.Schema | None = None, *, only: Collection[str] | None = None
+    path: Path | IO[bytes], schema: pa.Schema | None = None, *, only: Collection[str] | None = None
 ) -> list[dict[str, Any]]:
     """Read all rows, or those of some utterances.
 
     Args:
-        path: the file.
+        path: the file, or one that is open.
         schema: columns that must be there.
         only: utterance ids; of a long table much lighter than all rows.
 
@@ -166,7 +175,9 @@ def read_columns(path: Path, schema: pa.Schema, *, only: Collection[str] | None 
     return columns
 
 
-def read_arrow(path: Path, schema: pa.Schema | None = None, *, only: Collection[str] | None = None) -> pa.Table:
+def read_arrow(
+    path: Path | IO[bytes], schema: pa.Schema | None = None, *, only: Collection[str] | None = None
+) -> pa.Table:
     """Read as `read_table` does, without making Python values: for tables that are kept in memory.
 
     Raises:

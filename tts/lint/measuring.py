@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+import io
 
 import numpy as np
 
-from tts.audio.files import decode
+from tts.audio.files import Readable, decode
 from tts.audio.samples import Waveform
 from tts.corpora.recordings import Recording
 from tts.errors import AudioError
@@ -41,7 +41,7 @@ def measure_recording(recording: Recording) -> Clip | Unreadable:
     )
 
 
-def measure_file(path: Path) -> Sound | Unreadable:
+def measure_file(path: Readable) -> Sound | Unreadable:
     """Decode and measure a sound file."""
     import soundfile
 
@@ -49,7 +49,7 @@ def measure_file(path: Path) -> Sound | Unreadable:
         channels, sample_rate = decode(path)
     except AudioError as error:
         return Unreadable(str(error))
-    header = soundfile.info(path)
+    header = soundfile.info(io.BytesIO(path.read_bytes()))
     return measure(channels, sample_rate, encoding=f"{header.format} {header.subtype}")
 
 
