@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.config import to_plain
 from tts.data.features import CorpusFeatures
 from tts.data.shards import Array, assign_shards, layout, pad, write_shards

@@ -53,9 +53,10 @@ from pipeline.parallel import ThisProcess
 from pipeline.yaml import read_yaml
 from tts.alignment.durations import frame_durations
 from tts.audio.files import read_audio, write_wav
+from tts.audio.mel_definition import MelDefinition
 from tts.audio.prosody import PitchSettings, f0
 from tts.audio.samples import Waveform
-from tts.audio.spectrogram import MelDefinition, stft
+from tts.audio.spectrogram import stft
 from tts.text.espeak import Speech, speak
 
 CORPUS = "speech"

@@ -16,7 +16,7 @@ import time
 import torch
 from torch import nn
 
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.interfaces import Inventory
 from tts.registry import SYSTEMS, load_system
 

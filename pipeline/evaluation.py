@@ -19,8 +19,8 @@ from pipeline.fingerprint import file_key
 from pipeline.incremental import Fields, Results, map_cached
 from pipeline.speaking import SPOKEN, VoiceFolders
 from tts.audio.files import read_audio, write_wav
+from tts.audio.mel_definition import MelDefinition, require_equal
 from tts.audio.prosody import PitchSettings
-from tts.audio.spectrogram import MelDefinition, require_equal
 from tts.config import build, to_plain
 from tts.data.features import CorpusFeatures
 from tts.data.tables import read_metadata, read_table, write_table

@@ -34,7 +34,7 @@ FRAME = frozenset(
         ),
         *(f"pipeline.{name}" for name in ("alignment_comparison", "progress", "runtime", "stage", "yaml")),
         *(f"pipeline.{name}" for name in ("chunks", "local_executor", "ray_executor")),
-        *("tts.config", "tts.errors", "tts.registry"),
+        *("tts.config", "tts.errors", "tts.models", "tts.registry"),
     }
 )
 """Modules that carry values and run loops around the work but take no part in a result: the values they carry are

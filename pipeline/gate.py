@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.fingerprint import content_key
 from pipeline.kept import Kept
 from pipeline.parallel import Executor
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.config import to_plain
 from tts.data.invariants import Clip, require_no_faults, violations
 from tts.data.shards import ShardReader, shard_path

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.ledger import Loss, read_ledger
 from pipeline.output import write_json
 from pipeline.paths import Paths
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.config import build
 from tts.data.splits import SplitSettings, assign_splits
 from tts.data.tables import MANIFEST, MEL, PROSODY, read_metadata, read_table

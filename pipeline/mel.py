@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from pipeline.clips import Clip
 from pipeline.incremental import Fields, Rejected, Results
 from pipeline.kept_shards import ShardStore
 from pipeline.ledger import Loss, write_rejections
-from tts.audio.spectrogram import MelDefinition, mel_spectrogram, min_samples
+from tts.audio.mel_definition import MelDefinition, min_samples
 from tts.config import to_plain
 from tts.data.shards import layout
 from tts.data.tables import MEL, write_table
@@ -24,6 +23,10 @@ def mel_of(clip: Clip, definition: MelDefinition) -> Fields | Rejected:
     if clip.num_samples < min_samples(definition):
         detail = f"{clip.num_samples} samples, n_fft {definition.n_fft} needs {min_samples(definition)}"
         return Rejected("too short for a frame", detail)
+    import torch  # takes seconds, which those need not wait for who only hand this function to workers
+
+    from tts.audio.spectrogram import mel_spectrogram
+
     waveform = torch.from_numpy(clip.waveform())[None]
     return {"mel": mel_spectrogram(waveform, definition)[0].T.numpy()}
 

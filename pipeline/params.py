@@ -11,8 +11,8 @@ from pydantic import Field
 
 from pipeline.yaml import read_yaml
 from tts.alignment.settings import AlignSettings
+from tts.audio.mel_definition import MelDefinition
 from tts.audio.prosody import PitchSettings
-from tts.audio.spectrogram import MelDefinition
 from tts.config import build, config
 from tts.corpora import CorpusConfig
 from tts.data.splits import SplitSettings

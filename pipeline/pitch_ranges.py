@@ -11,9 +11,9 @@ import numpy as np
 
 from pipeline.clips import AlignedClip
 from pipeline.incremental import Fields, map_cached
+from tts.audio.mel_definition import MelDefinition
 from tts.audio.pitch_range import own_range, pitch_histogram
 from tts.audio.prosody import PitchSettings
-from tts.audio.spectrogram import MelDefinition
 from tts.config import to_plain
 
 if TYPE_CHECKING:  # worker processes import this module and need no params

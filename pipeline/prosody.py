@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 from pipeline.clips import AlignedClip
 from pipeline.incremental import Fields, Rejected, Results
 from pipeline.kept_shards import ShardStore
 from pipeline.ledger import Loss, write_rejections
 from tts.alignment.durations import frame_durations
+from tts.audio.mel_definition import MelDefinition, min_samples
 from tts.audio.prosody import PitchSettings, f0, phone_energy, phone_pitch
-from tts.audio.spectrogram import MelDefinition, frame_energy, magnitude, min_samples
 from tts.config import to_plain
 from tts.data.shards import layout
 from tts.data.tables import PROSODY, write_table
@@ -37,7 +37,7 @@ def prosody_of(
     pitch = f0(waveform, definition, settings)
     if not (pitch > 0).any():
         return Rejected("no voiced frame", f"no F0 between {settings.f_min:g} and {settings.f_max:g} Hz")
-    energy = frame_energy(magnitude(torch.from_numpy(waveform)[None], definition))[0].numpy()
+    energy = _energy(waveform, definition)
     return {
         "durations": durations,
         "pitch_phone": phone_pitch(pitch, durations),
@@ -81,3 +81,12 @@ def write_prosody(
     metadata = {"arrays_sha256": json.dumps(digests), "pitch": json.dumps(pitch)}
     write_table(folder / "prosody.parquet", rows, PROSODY, metadata=metadata)
     return write_rejections(folder / "dropped.parquet", results.rejected, stage="prosody")
+
+
+def _energy(waveform: npt.NDArray[np.float32], definition: MelDefinition) -> npt.NDArray[np.float32]:
+    import torch  # takes seconds, which those need not wait for who only hand `prosody_of` to workers
+
+    from tts.audio.spectrogram import frame_energy, magnitude
+
+    energy: npt.NDArray[np.float32] = frame_energy(magnitude(torch.from_numpy(waveform)[None], definition))[0].numpy()
+    return energy

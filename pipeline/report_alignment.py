@@ -14,7 +14,7 @@ from pipeline.report_html import card, data_uri, details, paragraph, wide_figure
 from pipeline.report_phones import phones_svg
 from pipeline.report_pictures import small_sound
 from tts.alignment.intervals import Interval
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.data.tables import MANIFEST, QUALITY, read_table
 
 Row = Mapping[str, Any]

@@ -10,7 +10,7 @@ from html import escape
 from pipeline.report_html import data_uri
 from pipeline.report_pictures import Floats, envelope, mel_of, mel_png
 from tts.alignment.intervals import Interval
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.phones import SILENCE
 
 _PIXELS_PER_SECOND = 220

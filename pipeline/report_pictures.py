@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tts.audio.spectrogram import MelDefinition, mel_spectrogram
+from tts.audio.mel_definition import MelDefinition
+from tts.audio.spectrogram import mel_spectrogram
 
 Floats = npt.NDArray[np.float32]
 

@@ -13,7 +13,7 @@ from pipeline.evaluation import SCORES, SENTENCES
 from pipeline.report_html import card, cell, definitions, details, heading, listening, paragraph, section, table
 from pipeline.report_pictures import flac, mel_of, mel_png
 from tts.audio.files import read_audio
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.config import build
 from tts.data.tables import read_metadata, read_table
 

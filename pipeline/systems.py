@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.yaml import read_yaml
-from tts.registry import SYSTEMS, count_parameters, load_system
+from tts.models import count_parameters
+from tts.registry import SYSTEMS, load_system
 
 
 def describe_systems(root: Path) -> list[dict[str, Any]]:

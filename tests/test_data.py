@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.audio.spectrogram import MelDefinition, num_frames
+from tts.audio.mel_definition import MelDefinition, num_frames
 from tts.data.invariants import Clip, check_corpus, require_no_faults, violations
 from tts.data.shards import ShardReader, assign_shards, layout, pad, shard_bytes, write_shard, write_shards
 from tts.data.splits import SplitSettings, assign_splits

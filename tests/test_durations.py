@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts.alignment.durations import frame_durations
-from tts.audio.spectrogram import MelDefinition, num_frames
+from tts.audio.mel_definition import MelDefinition, num_frames
 
 RATE = 22050
 HIFIGAN = MelDefinition(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tts.acoustic.fastspeech2 import Config, FastSpeech2, Prosody, VarianceConfig
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.errors import ConfigError, DataError
 from tts.interfaces import AcousticBatch, Controls, Inventory, Statistics
 from tts.layers.masking import length_mask

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tts.acoustic.fastspeech2 import SYSTEM, Config, FastSpeech2, Prosody, VarianceConfig
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.interfaces import Controls, Inventory, Statistics
 from tts.layers.postnet import PostNetConfig
 from tts.layers.transformer import TransformerConfig

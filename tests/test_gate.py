@@ -11,7 +11,7 @@ from pipeline import gate as gate_module
 from pipeline.gate import Gate
 from pipeline.kept import Kept
 from pipeline.parallel import ThisProcess
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.data.shards import layout, shard_path, write_shards
 from tts.errors import DataError
 

@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.audio.spectrogram import MelDefinition, mel_spectrogram
+from tts.audio.mel_definition import MelDefinition
+from tts.audio.spectrogram import mel_spectrogram
 from tts.layers.harmonics import HarmonicMel
 
 MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.layers.discriminators import DiscriminatorConfig, Discriminators
 from tts.losses.adversarial import discriminator_loss, feature_matching_loss, generator_loss
 from tts.losses.spectral import loss_mel_definition, mel_distance, multi_resolution_stft_distance

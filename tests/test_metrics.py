@@ -11,8 +11,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tts.audio.mel_definition import MelDefinition
 from tts.audio.prosody import PitchSettings
-from tts.audio.spectrogram import MelDefinition, mel_spectrogram
+from tts.audio.spectrogram import mel_spectrogram
 from tts.config import build
 from tts.errors import ConfigError
 from tts.metrics.cepstral import mel_cepstra, mel_cepstral_distortion

@@ -7,12 +7,13 @@ import torch
 from torch import nn
 from toys import MEL_DEFINITION, ToyAcoustic, ToyVocoder
 
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.config import to_plain
 from tts.errors import CheckpointError, ConfigError
 from tts.interfaces import Inventory, System
+from tts.models import load_model
 from tts.phones import SILENCE
-from tts.registry import SYSTEMS, load_model, load_system
+from tts.registry import SYSTEMS, load_system
 from tts.training.export import export_model, read_model, restore
 from tts.training.settings import ScheduleSettings
 from tts.training.starting import start_from

@@ -16,9 +16,9 @@ from pipeline import pitch_ranges
 from pipeline.evaluation import read_pitch
 from pipeline.yaml import read_yaml
 from stages import prosody
+from tts.audio.mel_definition import MelDefinition
 from tts.audio.pitch_range import own_range, pitch_histogram
 from tts.audio.prosody import PitchSettings, f0
-from tts.audio.spectrogram import MelDefinition
 from tts.data.shards import assign_shards, layout, write_shards
 from tts.data.tables import MANIFEST, PHONES, PROSODY, read_metadata, read_table, write_table
 from tts.errors import DataError

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tts.audio.mel_definition import MelDefinition, num_frames
 from tts.audio.prosody import PitchSettings, f0, phone_energy, phone_pitch
-from tts.audio.spectrogram import MelDefinition, num_frames
 from tts.config import build
 from tts.errors import ConfigError
 

@@ -21,7 +21,8 @@ from stages import train
 from tts.config import build, to_plain
 from tts.errors import CheckpointError, ConfigError, TrainingError
 from tts.interfaces import Inventory
-from tts.registry import load_model, load_system
+from tts.models import load_model
+from tts.registry import load_system
 from tts.training.checkpoint import exclusive, load_state, save_state
 from tts.training.curve import Curve
 from tts.training.export import export_model

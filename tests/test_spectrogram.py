@@ -12,16 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tts.audio.spectrogram import (
-    MelDefinition,
-    frame_energy,
-    magnitude,
-    mel_basis,
-    mel_spectrogram,
-    min_samples,
-    num_frames,
-    require_equal,
-)
+from tts.audio.mel_definition import MelDefinition, min_samples, num_frames, require_equal
+from tts.audio.spectrogram import frame_energy, magnitude, mel_basis, mel_spectrogram
 from tts.errors import AudioError, ConfigError
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"

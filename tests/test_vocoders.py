@@ -10,7 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tts.audio.spectrogram import MelDefinition, magnitude, mel_from_magnitude, mel_spectrogram, stft
+from tts.audio.mel_definition import MelDefinition
+from tts.audio.spectrogram import magnitude, mel_from_magnitude, mel_spectrogram, stft
 from tts.config import build, to_plain
 from tts.errors import ConfigError
 from tts.interfaces import Inventory, VocoderBatch

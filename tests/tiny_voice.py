@@ -6,9 +6,10 @@ import numpy as np
 import torch
 
 from tts.acoustic import fastspeech2
+from tts.audio.mel_definition import MelDefinition
 from tts.audio.prosody import PitchSettings, f0
 from tts.audio.samples import to_float, to_int16
-from tts.audio.spectrogram import MelDefinition, frame_energy, magnitude, mel_from_magnitude
+from tts.audio.spectrogram import frame_energy, magnitude, mel_from_magnitude
 from tts.config import build, to_plain
 from tts.data.shards import layout, write_shards
 from tts.data.tables import MANIFEST, MEL, PHONES, PROSODY, QUALITY, UTTERANCES, read_table, write_table

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import nn
 
-from tts.audio.spectrogram import MelDefinition, mel_spectrogram
+from tts.audio.mel_definition import MelDefinition
+from tts.audio.spectrogram import mel_spectrogram
 from tts.config import build, to_plain
 from tts.data.features import CorpusFeatures, read_inventory
 from tts.data.shards import layout, write_shards

@@ -8,12 +8,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-import torch
-from torch import Tensor, nn
+from tts.audio.mel_definition import MelDefinition
 
-from tts.audio.spectrogram import MelDefinition
+if TYPE_CHECKING:  # what only names these types need not wait for torch
+    import torch
+    from torch import Tensor, nn
 
 B = TypeVar("B", bound="_OnDevice")
 
@@ -23,6 +24,8 @@ class _OnDevice:
 
     def to(self: B, device: torch.device) -> B:
         """Give the same batch with its tensors on `device`."""
+        from torch import Tensor
+
         fields = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
         moved = {k: v.to(device, non_blocking=True) if isinstance(v, Tensor) else v for k, v in fields.items()}
         return type(self)(**moved)

@@ -1,22 +1,13 @@
-"""Systems by name, and models by folder. The only place that finds code by a name."""
+"""Systems by name. The only place that finds code by a name."""
 
 from __future__ import annotations
 
 import difflib
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-import torch
-from torch import nn
-
-from tts.audio.spectrogram import MelDefinition
-from tts.errors import CheckpointError, ConfigError
-from tts.interfaces import Inventory, Kind, Statistics, System
-from tts.phones import SILENCE
-from tts.training.export import fold, read_model, restore
+from tts.errors import ConfigError
+from tts.interfaces import Kind, System
 
 SYSTEMS: Mapping[str, Kind] = {
     "acoustic/fastspeech2": "acoustic",
@@ -26,25 +17,6 @@ SYSTEMS: Mapping[str, Kind] = {
     "vocoders/vocos": "vocoder",
 }
 """Kind of every system by its name, which is also its file below tts/."""
-
-
-@dataclass(frozen=True)
-class LoadedModel:
-    """A trained model, ready to use.
-
-    Attributes:
-        system: its name, for example ``vocoders/vocos``.
-        kind: what it turns into what.
-        config: the Config it was built from.
-        inventory: its mel definition, symbols, speakers, styles and statistics.
-        network: in evaluation mode, without gradients.
-    """
-
-    system: str
-    kind: Kind
-    config: Any
-    inventory: Inventory
-    network: nn.Module
 
 
 def load_system(name: str) -> System:
@@ -59,41 +31,3 @@ def load_system(name: str) -> System:
         raise ConfigError(f"system {name!r} is unknown; {hint}")
     system: System = importlib.import_module(f"tts.{name.replace('/', '.')}").SYSTEM
     return system
-
-
-def load_model(directory: Path, *, device: torch.device | str = "cpu") -> LoadedModel:
-    """Load what a run exported.
-
-    Raises:
-        CheckpointError: the folder is incomplete, from a newer release, of an unknown system, or its tensors do not
-            fit the network.
-    """
-    saved = read_model(directory)
-    if saved.system not in SYSTEMS:
-        raise CheckpointError(f"{directory}: system {saved.system!r} is unknown here; update the toolkit to read it")
-    system = load_system(saved.system)
-    network, config = restore(saved, system)
-    network = network.to(device).eval().requires_grad_(requires_grad=False)
-    return LoadedModel(saved.system, system.kind, config, saved.inventory, network)
-
-
-def count_parameters(system: System, config: object) -> int:
-    """Trainable parameters of a configuration after weight-norm removal.
-
-    Counted for 80 mels, one speaker, one style and the 361 symbols of github.com/ming024/FastSpeech2, as published
-    counts are.
-    """
-    network = system.build(config, _PUBLISHED)
-    fold(network)
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
-
-
-_PUBLISHED = Inventory(
-    mel=MelDefinition(
-        sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0
-    ),
-    symbols=(SILENCE, *(f"phone {number}" for number in range(360))),
-    speakers=("speaker",),
-    styles=("style",),
-    statistics=Statistics({"speaker": 5.0}, {"speaker": 0.3}, 0.0, 1.0, -5.0, 2.0),
-)

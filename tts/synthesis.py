@@ -17,11 +17,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from tts.audio.spectrogram import require_equal
+from tts.audio.mel_definition import require_equal
 from tts.errors import CheckpointError, ConfigError, TextError
 from tts.interfaces import AcousticModel, Controls, Inventory, Spoken, Vocoder
+from tts.models import LoadedModel, load_model
 from tts.phones import SILENCE
-from tts.registry import LoadedModel, load_model
 from tts.text.frontend import Frontend, speakable
 
 Waveform = npt.NDArray[np.float32]

@@ -32,7 +32,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.config import config
 from tts.errors import ConfigError, DataError
 from tts.interfaces import AcousticBatch, Controls, Inventory, Spoken, Statistics, System

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tts.audio.spectrogram import MelDefinition, num_frames
+from tts.audio.mel_definition import MelDefinition, num_frames
 
 _ROUNDING = 1e-6  # hops: a time times a rate may come out above the centre that it is
 

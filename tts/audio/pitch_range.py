@@ -21,8 +21,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from tts.audio.mel_definition import MelDefinition
 from tts.audio.prosody import PitchSettings, f0
-from tts.audio.spectrogram import MelDefinition
 
 Counts = npt.NDArray[np.int32]
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
-from tts.audio.spectrogram import MelDefinition, num_frames
+from tts.audio.mel_definition import MelDefinition, num_frames
 from tts.config import config
 
 Floats = npt.NDArray[np.float32]

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tts.audio.mel_definition import MelDefinition, num_frames
 from tts.audio.samples import to_float
-from tts.audio.spectrogram import MelDefinition, num_frames
 from tts.config import build
 from tts.data.shards import Array, ShardReader
 from tts.data.splits import SplitSettings, assign_splits

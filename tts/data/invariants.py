@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tts.audio.spectrogram import MelDefinition, num_frames
+from tts.audio.mel_definition import MelDefinition, num_frames
 from tts.errors import DataError
 
 _SHOWN = 5

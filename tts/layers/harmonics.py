@@ -14,7 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from tts.audio.spectrogram import MelDefinition, mel_basis
+from tts.audio.mel_definition import MelDefinition
+from tts.audio.spectrogram import mel_basis
 
 Floats = npt.NDArray[np.float64]
 

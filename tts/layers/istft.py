@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.layers.convolution import stretch, zero_padding
 
 _MIN_WEIGHT = 1e-4  # where the windows of all frames vanish, a sample is unknown and stays near zero

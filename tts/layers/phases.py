@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from tts.audio.spectrogram import MelDefinition, stft
+from tts.audio.mel_definition import MelDefinition
+from tts.audio.spectrogram import stft
 from tts.config import config
 from tts.layers.istft import InverseStft
 

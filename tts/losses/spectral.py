@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from tts.audio.spectrogram import MelDefinition, mel_spectrogram
+from tts.audio.mel_definition import MelDefinition
+from tts.audio.spectrogram import mel_spectrogram
 
 Resolution = tuple[int, int, int]
 """n_fft, hop_length and win_length of an STFT, in samples."""

@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from tts.audio.mel_definition import MelDefinition, min_samples
 from tts.audio.prosody import PitchSettings, f0
-from tts.audio.spectrogram import MelDefinition, frame_energy, magnitude, mel_from_magnitude, min_samples
+from tts.audio.spectrogram import frame_energy, magnitude, mel_from_magnitude
 from tts.metrics.cepstral import mel_cepstra, mel_cepstral_distortion
 from tts.metrics.duration import TimedPhones, duration_mae_ms
 from tts.metrics.energy import energy_mae_db

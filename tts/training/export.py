@@ -20,7 +20,7 @@ import torch
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from tts.audio.spectrogram import MelDefinition
+from tts.audio.mel_definition import MelDefinition
 from tts.config import build, to_plain
 from tts.errors import CheckpointError
 from tts.interfaces import Inventory, Statistics, System

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from tts.audio.spectrogram import require_equal
+from tts.audio.mel_definition import require_equal
 from tts.errors import CheckpointError
 from tts.interfaces import Inventory
 from tts.training.export import SavedModel, folded_state, read_tensors, require_fitting
