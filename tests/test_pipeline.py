@@ -1,5 +1,6 @@
 """Parallel maps, cached results, outputs, keys, the ledger."""
 
+import ast
 import errno
 import subprocess
 import sys
@@ -15,13 +16,18 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from pipeline.chunks import read_places, write_chunk
-from pipeline.fingerprint import code_key, content_key, import_closure
+from pipeline.fingerprint import PACKAGES, code_key, content_key, import_closure
+from pipeline.fingerprint import _imports as imports_of
+from pipeline.fingerprint import _source as source_of
 from pipeline.incremental import Rejected, map_cached
 from pipeline.ledger import loss, read_ledger, require_few, write_ledger
 from pipeline.locks import exclusive
 from pipeline.output import replaced_directory, replaced_file, write_json
 from pipeline.parallel import ThisProcess
 from tts.errors import CorpusError, TtsError
+
+
+ROOT = Path(__file__).parents[1]
 
 
 def ramp(length, scale=1):
@@ -128,6 +134,32 @@ def test_a_code_key_is_made_without_importing_the_code():
     script = "import sys; from pipeline.fingerprint import code_key; code_key('stages.prosody'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"torch", "numba", "tts.audio.dio"} & set(done.stdout.split())
+
+
+def names_that_python_parses(source):
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module, *(f"{node.module}.{alias.name}" for alias in node.names))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_import_is_overlooked_and_none_is_made_up(package):
+    for path in (ROOT / package).rglob("*.py"):
+        parsed = {name for name in names_that_python_parses(path.read_text(encoding="utf-8")) if source_of(name)}
+        assert {name for name in imports_of(path) if source_of(name)} == parsed, path
+
+
+def test_imports_are_found_however_they_are_written(tmp_path):
+    path = tmp_path / "x.py"
+    path.write_text(
+        "from a.b import (\n    c,  # so\n    d as e,\n)\nif x:\n    from f import g, h as i\n    import j.k as l, m\n"
+        "important = 1\nfrom_there = 2\n"
+    )
+    assert set(names_that_python_parses(path.read_text())) == {"a.b", "a.b.c", "a.b.d", "f", "f.g", "f.h", "j.k", "m"}
+    assert set(names_that_python_parses(path.read_text())) <= set(imports_of(path))
+    assert not {"ant", "_there"} & {part for name in imports_of(path) for part in name.split(".")}
 
 
 def test_the_code_key_changes_with_the_code(tmp_path):
