@@ -11,7 +11,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -115,15 +115,17 @@ def map_cached(
     """
     store.mkdir(parents=True, exist_ok=True)
     _sweep(store)
-    places = _places(store)
+    places = _places(_chunks(store))
     present = {member.partition(".")[0] for member in places}
     missing = [name for name in sorted(items) if keys[name] not in present]
     parts = [_Part(name, keys[name], items[name]) for name in missing]
     chunks = [parts[start : start + _CHUNK] for start in range(0, len(parts), _CHUNK)]
     crashed = _compute(partial(_compute_chunk, function, store), chunks, executor, label)
+    if missing:
+        places |= _places(_chunks(store) - {place.path for place in places.values()})
     logger.debug("%s: %d computed, %d reused", label, len(missing), len(items) - len(missing))
     own = {name: keys[name] for name in items}
-    return Results(_places(store) if missing else places, own, len(missing), crashed)
+    return Results(places, own, len(missing), crashed)
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,11 @@ def _sweep(store: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _places(store: Path) -> dict[str, Place]:
-    """Where every array of a store is."""
-    return {name: place for path in sorted(store.glob(f"*{_SUFFIX}")) for name, place in read_places(path).items()}
+def _chunks(store: Path) -> set[Path]:
+    """The files of a store."""
+    return set(store.glob(f"*{_SUFFIX}"))
+
+
+def _places(chunks: Collection[Path]) -> dict[str, Place]:
+    """Where every array of some files is."""
+    return {name: place for path in sorted(chunks) for name, place in read_places(path).items()}

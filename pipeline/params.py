@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from pydantic import Field
 
+from pipeline.checked_models import check_model
+from pipeline.paths import Paths
 from pipeline.yaml import read_yaml
 from tts.alignment.settings import AlignSettings
 from tts.audio.mel_definition import MelDefinition
@@ -18,7 +20,7 @@ from tts.corpora import CorpusConfig
 from tts.data.splits import SplitSettings
 from tts.errors import ConfigError
 from tts.metrics.settings import EvaluateSettings
-from tts.registry import SYSTEMS, load_system
+from tts.registry import SYSTEMS
 from tts.text.frontend import TextSettings
 from tts.training.settings import RunSettings
 
@@ -125,17 +127,17 @@ def load_params(root: Path) -> Params:
         ConfigError: names the first key that is unknown, of the wrong type, or contradicts another.
     """
     params = build(Params, read_yaml(root / "params.yaml"), where="")
-    _check_runs(params)
+    _check_runs(params, Paths(root).checked_models)
     _check_voices(params)
     return params
 
 
-def _check_runs(params: Params) -> None:
+def _check_runs(params: Params, known: Path) -> None:
     for name, run in params.runs.items():
         where = f"runs.{name}"
         _require(run.system, SYSTEMS, f"{where}.system")
         _require(run.corpus, params.corpora, f"{where}.corpus")
-        build(load_system(run.system).config, run.model, where=f"{where}.model")
+        check_model(run, known, where=f"{where}.model")
         if run.init_from is not None:
             _require(run.init_from, params.runs, f"{where}.init_from")
     _require_all(params.run.corpora, params.corpora, "run.corpora")
@@ -162,7 +164,7 @@ def _check_voices(params: Params) -> None:
         for part in ("acoustic", "vocoder"):
             run = getattr(voice, part)
             _require(run, params.runs, f"voices.{name}.{part}")
-            kind = load_system(params.runs[run].system).kind
+            kind = SYSTEMS[params.runs[run].system]
             if kind != part:
                 raise ConfigError(f"voices.{name}.{part}: run {run!r} is a {kind} system, not a {part} one")
     for name, voice in params.run.voices.items():

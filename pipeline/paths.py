@@ -18,6 +18,11 @@ class Paths:
         """Untracked work in progress; DVC_ROOT makes experiments in temporary folders share it."""
         return Path(os.environ.get("DVC_ROOT", self.root)).resolve() / ".tts_cache"
 
+    @property
+    def checked_models(self) -> Path:
+        """The folder of what pipeline.checked_models knows."""
+        return self.cache / "checked_models"
+
     def raw(self, corpus: str) -> Path:
         """Give the recordings as published."""
         return self.root / "data" / "raw" / corpus

@@ -23,6 +23,7 @@ def run(name: str) -> None:
     from pipeline.tracking import tracked
     from pipeline.training import content_of, read_run
     from tts.config import to_plain
+    from tts.registry import module_of
     from tts.training.interruption import stop_on_signals
     from tts.training.processes import joined
     from tts.training.trainer import Host, Trainer
@@ -32,7 +33,7 @@ def run(name: str) -> None:
         settings, workers = run.settings, current.runtime.num_workers
         torch.set_num_threads(workers)
         torch.backends.cudnn.benchmark = run.system.kind == "vocoder"  # segments are all of one size
-        code = Code(f"tts.{settings.system.replace('/', '.')}")
+        code = Code(module_of(settings.system))
         work = current.work(code, content_of(current.params, current.paths, name))
         task = run.task(processes.device, processes)
         mode = current.runtime.wandb if processes.is_first else "disabled"

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from tiny_voice import INVENTORY, MEL_DEFINITION, write_models
 from stages.app import _line
 from tts.audio.files import write_wav
 from tts.interfaces import Inventory
+
+ROOT = Path(__file__).parents[1]
 
 
 def tts(folder, *arguments, **environment):
@@ -35,13 +38,33 @@ def test_help_imports_nothing_heavy():
     assert done.stdout.strip() == "[]"
 
 
-def test_every_stage_of_dvc_yaml_is_a_command():
-    from pathlib import Path
+def test_a_data_stage_with_nothing_to_compute_imports_nothing_heavy(tmp_path):
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    heavy = ("torch", "pandas", "scipy", "numba", "librosa", "soundfile", "pyarrow.compute")
+    script = f"""
+import sys
+from pathlib import Path
+from pipeline import alignment, download, index, mel, pitch_ranges, prepare, prosody, stage
+from tts.data.tables import PROSODY, write_table
+from pipeline.params import load_params
+load_params(Path())
+row = {{name: [] if name == "phones" else 0 for name in PROSODY.names}} | {{"utterance_id": "a"}}
+write_table(Path("table.parquet"), [row], PROSODY)
+print([name for name in {heavy} if name in sys.modules])
+"""
+    told = [
+        subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert "torch" in told[0], "model sections are checked, the first time"
+    assert told[1].strip() == "[]"
 
+
+def test_every_stage_of_dvc_yaml_is_a_command():
     from pipeline.yaml import read_yaml
 
-    said = tts(Path(__file__).parents[1], "--help").stdout
-    stages = read_yaml(Path(__file__).parents[1] / "dvc.yaml")["stages"].values()
+    said = tts(ROOT, "--help").stdout
+    stages = read_yaml(ROOT / "dvc.yaml")["stages"].values()
     for stage in stages:
         assert stage.get("do", stage)["cmd"].split()[1] in said
 

@@ -6,8 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tts.audio.mel_definition import MelDefinition, num_frames
@@ -16,6 +17,7 @@ from tts.data.shards import ShardReader, assign_shards, layout, pad, shard_bytes
 from tts.data.splits import SplitSettings, assign_splits
 from tts.data.statistics import StatisticsBuilder
 from tts.data.tables import DROPPED, read_table, write_table
+from tts.data.tables import _column as column
 from tts.errors import DataError
 
 DEFINITION = MelDefinition(
@@ -229,3 +231,32 @@ def test_the_gate_refuses_repeated_ids():
 def test_the_gate_refuses_an_empty_training_split():
     with pytest.raises(DataError, match="training split is empty"):
         check_corpus([{"utterance_id": "a", "normalized_text": "x", "split": "test"}])
+
+
+def of_kind(kind, values):
+    return st.tuples(st.just(kind), st.lists(values, max_size=40))
+
+
+@settings(deadline=None)  # Arrow imports pandas at its first
+@given(
+    st.one_of(
+        of_kind(pa.int32(), st.none() | st.integers(-(2**31), 2**31 - 1)),
+        of_kind(pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+        of_kind(pa.float64(), st.none() | st.floats()),
+        of_kind(pa.string(), st.none() | st.text(st.characters(codec="utf-8"))),
+        of_kind(pa.list_(pa.string()), st.lists(st.text(st.characters(codec="utf-8")), max_size=4)),
+    )
+)
+def test_columns_are_those_that_arrow_makes(of):
+    kind, values = of
+    ours, arrows = column(values, kind), pa.array(values, kind)
+    ours.validate(full=True)
+    assert ours.type == arrows.type
+    assert ours.null_count == arrows.null_count
+    assert repr(ours.to_pylist()) == repr(arrows.to_pylist())
+
+
+@pytest.mark.parametrize(("kind", "value"), [(pa.int32(), 2**31), (pa.int32(), "a"), (pa.string(), 5)])
+def test_values_that_are_not_of_a_columns_type_are_refused(kind, value):
+    with pytest.raises((OverflowError, ValueError, TypeError)):
+        column([value], kind)

@@ -9,7 +9,7 @@ from pipeline.fingerprint import import_closure
 from pipeline.params import load_params
 from pipeline.paths import Paths
 from pipeline.yaml import read_yaml
-from tts.registry import SYSTEMS
+from tts.registry import SYSTEMS, module_of
 
 ROOT = Path(__file__).parents[1]
 STAGES = read_yaml(ROOT / "dvc.yaml")["stages"]
@@ -34,7 +34,7 @@ def test_code_dependencies_cover_what_the_command_imports(name):
     closure = import_closure(command_module(name))
     if "${item.system}" in str(deps):  # the one system of the run; its own imports count, its siblings do not
         for system in SYSTEMS:
-            closure |= import_closure(f"tts.{system.replace('/', '.')}")
+            closure |= import_closure(module_of(system))
         closure = {
             each: path for each, path in closure.items() if each.removeprefix("tts.").replace(".", "/") not in SYSTEMS
         }

@@ -1,6 +1,7 @@
 """Parallel maps, cached results, outputs, keys, the ledger."""
 
 import ast
+import dataclasses
 import errno
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from pipeline.checked_models import check_model
 from pipeline.chunks import read_places, write_chunk
 from pipeline.fingerprint import PACKAGES, code_key, content_key, import_closure
 from pipeline.fingerprint import _imports as imports_of
@@ -24,10 +26,10 @@ from pipeline.ledger import loss, read_ledger, require_few, write_ledger
 from pipeline.locks import exclusive
 from pipeline.output import replaced_directory, replaced_file, write_json
 from pipeline.parallel import ThisProcess
-from tts.errors import CorpusError, TtsError
-
-
-ROOT = Path(__file__).parents[1]
+from pipeline.yaml import read_yaml
+from tts.config import build
+from tts.errors import ConfigError, CorpusError, TtsError
+from tts.training.settings import RunSettings
 
 
 def ramp(length, scale=1):
@@ -134,6 +136,18 @@ def test_a_code_key_is_made_without_importing_the_code():
     script = "import sys; from pipeline.fingerprint import code_key; code_key('stages.prosody'); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"torch", "numba", "tts.audio.dio"} & set(done.stdout.split())
+
+
+def test_a_model_section_is_checked_until_it_fits_and_again_when_it_changes(tmp_path):
+    values = read_yaml(ROOT / "presets" / "tiny.yaml")["runs"]["tiny_vocoder"]
+    run = build(RunSettings, values, where="runs.v")
+    check_model(run, tmp_path / "known", where="runs.v.model")
+    (mark,) = (tmp_path / "known").iterdir()
+    wrong = dataclasses.replace(run, model=run.model | {"chanels": 32})
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=r"runs.v.model.chanels: unknown key; did you mean 'channels'"):
+            check_model(wrong, tmp_path / "known", where="runs.v.model")
+    assert list((tmp_path / "known").iterdir()) == [mark]
 
 
 def names_that_python_parses(source):

@@ -29,5 +29,10 @@ def load_system(name: str) -> System:
         close = difflib.get_close_matches(name, SYSTEMS, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"there is: {', '.join(sorted(SYSTEMS))}"
         raise ConfigError(f"system {name!r} is unknown; {hint}")
-    system: System = importlib.import_module(f"tts.{name.replace('/', '.')}").SYSTEM
+    system: System = importlib.import_module(module_of(name)).SYSTEM
     return system
+
+
+def module_of(name: str) -> str:
+    """The module of a system."""
+    return f"tts.{name.replace('/', '.')}"
