@@ -49,7 +49,7 @@ from tts.data.tables import PHONES, write_table
 from tts.errors import AlignmentError
 from tts.phones import SILENCE
 from tts.text.espeak import Manner, Speech, speak
-from tts.text.frontend import TextSettings, build_frontend
+from tts.text.frontend import TextSettings
 
 Result = TypeVar("Result")
 
@@ -196,7 +196,7 @@ def prepare_corpus(config: csv.Config, raw: Path, text: TextSettings, corpus: Pa
         CorpusError: the folder is not such a corpus.
     """
     found, unread = prepare.read_recordings(config, raw)
-    texts, silent = prepare.normalize(found, build_frontend(text))
+    texts, silent = prepare.normalize(found, text, corpus / "texts", "")
     audio = {each.utterance_id: each.audio for each in found if each.utterance_id in texts}
     results = map_cached(
         partial(prepare.samples_of, sample_rate=SAMPLE_RATE),

@@ -12,12 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.fingerprint import content_key, file_key
 from pipeline.incremental import Fields, Rejected, Results
+from pipeline.kept import Kept
 from pipeline.kept_shards import ShardStore
 from pipeline.ledger import Loss, loss
 from pipeline.parallel import Executor
 from tts.audio.files import Readable, read_audio
 from tts.audio.samples import to_int16
+from tts.config import to_plain
 from tts.corpora import CorpusConfig, read
 from tts.corpora.limits import ClipLimits
 from tts.corpora.packs import PackedFile
@@ -26,7 +29,7 @@ from tts.corpora.trees import Tree
 from tts.data.shards import assign_shards, layout
 from tts.data.tables import MANIFEST, PHONES, SPEAKERS, read_table, write_table
 from tts.errors import AudioError, CorpusError, TextError
-from tts.text.frontend import Frontend
+from tts.text.frontend import Frontend, TextSettings, build_frontend
 
 _TRUE_PHONES = "true_phones.parquet"
 
@@ -50,7 +53,8 @@ class Prepared:
     @property
     def num_samples(self) -> dict[str, int]:
         """Length of each clip."""
-        return {each.utterance_id: _num_samples(self.results, each.utterance_id) for each in self.recordings}
+        lengths = self.results.lengths("audio")
+        return {each.utterance_id: lengths[each.utterance_id] for each in self.recordings}
 
 
 def read_recordings(settings: CorpusConfig, raw: Tree) -> tuple[list[Recording], list[Dropped]]:
@@ -65,15 +69,40 @@ def read_recordings(settings: CorpusConfig, raw: Tree) -> tuple[list[Recording],
     return recordings, dropped
 
 
-def normalize(recordings: Sequence[Recording], frontend: Frontend) -> tuple[dict[str, str], list[Dropped]]:
-    """Texts as they are spoken, by utterance id, and what cannot be spoken."""
+def normalize(
+    recordings: Sequence[Recording], settings: TextSettings, folder: Path, code: str
+) -> tuple[dict[str, str], list[Dropped]]:
+    """Texts as they are spoken, by utterance id, and what cannot be spoken.
+
+    Args:
+        recordings: of a corpus.
+        settings: of the front end, which is asked about texts that are new.
+        folder: where its answers are kept.
+        code: key of its code.
+    """
+    kept, lexicon = Kept(folder), file_key(Path(settings.lexicon)) if settings.lexicon else None
+    base = content_key(code, to_plain(settings), lexicon)
+    keys = {each.utterance_id: content_key(base, each.language, each.text) for each in recordings}
+    new = {keys[each.utterance_id]: each for each in recordings if keys[each.utterance_id] not in kept}
+    if new:
+        frontend = build_frontend(settings)
+        kept.keep((key, _normalized(each, frontend)) for key, each in new.items())
     texts, dropped = {}, []
-    for recording in recordings:
-        try:
-            texts[recording.utterance_id] = frontend.normalize(recording.text, recording.language)
-        except TextError as error:
-            dropped.append(Dropped(recording.utterance_id, "nothing to say", str(error)))
+    for name, key in keys.items():
+        text, fault = kept.read(key)
+        if fault:
+            dropped.append(Dropped(name, "nothing to say", fault))
+        else:
+            texts[name] = text
     return texts, dropped
+
+
+def _normalized(recording: Recording, frontend: Frontend) -> tuple[str, str]:
+    """Text and fault, one of which is empty."""
+    try:
+        return frontend.normalize(recording.text, recording.language), ""
+    except TextError as error:
+        return "", str(error)
 
 
 def audio_contents(audio: Mapping[str, Tree], executor: Executor, *, label: str) -> dict[str, list[str]]:
@@ -88,20 +117,20 @@ def audio_contents(audio: Mapping[str, Tree], executor: Executor, *, label: str)
 
 
 def samples_of(audio: Readable, sample_rate: int) -> Fields | Rejected:
-    """Samples of a sound file, mono int16 at `sample_rate` (Hz), and apart from them their number and SHA-256."""
+    """Samples of a sound file, mono int16 at `sample_rate` (Hz), and apart from them their SHA-256."""
     try:
         samples = to_int16(read_audio(audio, sample_rate=sample_rate))
     except AudioError as error:
         return Rejected("unusable audio", str(error))
     digest = hashlib.sha256(samples.astype("<i2").tobytes()).hexdigest()
-    return {"audio": samples, "num_samples": np.array(len(samples)), "sha256": np.array(digest)}
+    return {"audio": samples, "sha256": np.array(digest)}
 
 
 def unusable(results: Results, limits: ClipLimits, sample_rate: int) -> list[Dropped]:
     """Clips that could not be read, or are too short or too long."""
     dropped = [Dropped(name, each.reason, each.detail) for name, each in results.rejected.items()]
-    for name in results.ids:
-        why = limits.why_not(_num_samples(results, name) / sample_rate)
+    for name, length in results.lengths("audio").items():
+        why = limits.why_not(length / sample_rate)
         if why:
             dropped.append(Dropped(name, *why))
     return dropped
@@ -152,10 +181,6 @@ def copy_true_phones(raw: Tree, folder: Path, prepared: Prepared) -> None:
 
 def _digest(audio: Readable) -> str:
     return hashlib.sha256(audio.read_bytes()).hexdigest()
-
-
-def _num_samples(results: Results, utterance_id: str) -> int:
-    return int(results.read(utterance_id, "num_samples"))
 
 
 def _described(recording: Recording) -> dict[str, Any]:

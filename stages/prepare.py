@@ -11,19 +11,20 @@ def run(corpus: str) -> None:
     from functools import partial
 
     from pipeline import prepare
+    from pipeline.fingerprint import code_key
     from pipeline.incremental import map_cached
     from pipeline.ledger import write_ledger
     from pipeline.output import replaced_directory
     from pipeline.stage import stage
     from tts.corpora import speakers
     from tts.corpora.packs import open_packs
-    from tts.text.frontend import build_frontend
 
     with stage("prepare", corpus) as current:
         settings, sample_rate = current.params.corpus(corpus), current.params.audio.sample_rate
         raw, destination = open_packs(current.paths.raw(corpus)), current.paths.corpus(corpus)
         found, unread = prepare.read_recordings(settings, raw)
-        texts, silent = prepare.normalize(found, build_frontend(current.params.text))
+        answers = current.paths.cache / "prepare" / "texts"
+        texts, silent = prepare.normalize(found, current.params.text, answers, code_key("stages.prepare"))
         audio = {each.utterance_id: each.audio for each in found if each.utterance_id in texts}
         contents = prepare.audio_contents(audio, current.executor, label=f"read {corpus}")
         results = map_cached(

@@ -17,7 +17,6 @@ from tts.alignment.hmm import STATES_PER_PHONE, PhoneStates
 from tts.alignment.refinement import Array, refine
 from tts.alignment.transcripts import transcript
 from tts.alignment.utterances import Utterance
-from tts.alignment.viterbi import best_path
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,8 @@ class AcousticModel:
     def _hear(self, clip: Utterance, fine: FloatArray, frames: FloatArray, seconds: float) -> Heard | None:
         chain = self.states.chain(transcript(clip.words))
         scores = self._scorer.scores(frames)
+        from tts.alignment.viterbi import best_path  # numba takes a second, and who only looks needs none
+
         path = best_path(chain, scores)
         if path is None:
             return None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tts.alignment.intervals import Interval
 from tts.alignment.utterances import Aligned, Failed
@@ -59,43 +60,59 @@ def clip_qualities(
     aligned: Mapping[str, Sequence[Interval]], likelihoods: Mapping[str, float | None]
 ) -> list[ClipQuality]:
     """Judge every clip by the others of its corpus, in the order of their ids."""
-    usual = _usual_durations(aligned.values())
+    names = sorted(aligned)
+    if not names:
+        return []
     limit = _unlikely_below([value for value in likelihoods.values() if value is not None])
-    return [_clip_quality(name, aligned[name], likelihoods[name], usual, limit) for name in sorted(aligned)]
+    rows = [row for name in names for row in aligned[name]]
+    first = np.cumsum([0, *(len(aligned[name]) for name in names[:-1])])
+    lengths = np.array([row.end - row.start for row in rows])
+    is_silent = np.array([row.phone == SILENCE for row in rows])
+    is_judged, is_outlier = _outliers([row.phone for row in rows], lengths, is_silent)
+    silences = np.add.reduceat(np.where(is_silent, lengths, 0.0), first)
+    judgeable, outlying = (np.add.reduceat(each, first, dtype=int) for each in (is_judged, is_outlier))
+    seconds = [aligned[name][-1].end for name in names]
+    return [
+        ClipQuality(
+            utterance_id=name,
+            log_likelihood_per_frame=likelihoods[name],
+            outlier_phones=outliers,
+            silence_share=silence / length,
+            seconds=length,
+            suspicion=_suspicion(likelihoods[name], limit, outliers, judged),
+        )
+        for name, length, silence, outliers, judged in zip(
+            names, seconds, silences.tolist(), outlying.tolist(), judgeable.tolist(), strict=True
+        )
+    ]
 
 
-def _clip_quality(
-    name: str,
-    rows: Sequence[Interval],
-    likelihood: float | None,
-    usual: Mapping[str, tuple[float, float]],
-    unlikely_below: float,
-) -> ClipQuality:
-    seconds = rows[-1].end
-    silence = sum(row.end - row.start for row in rows if row.phone == SILENCE)
-    spoken = [row for row in rows if row.phone in usual]
-    outliers = sum(_is_outlier(row, *usual[row.phone]) for row in spoken)
+def _suspicion(likelihood: float | None, unlikely_below: float, num_outliers: int, num_judged: int) -> str:
     doubts = []
     if likelihood is not None and likelihood < unlikely_below:
         doubts.append(f"its sound is unlikely for its text ({likelihood:.1f}, most are above {unlikely_below:.1f})")
-    if outliers >= _MANY_OUTLIERS and outliers > _OUTLIER_SHARE * len(spoken):
-        doubts.append(f"{outliers} of {len(spoken)} phones have unusual lengths")
-    return ClipQuality(name, likelihood, outliers, silence / seconds, seconds, "; ".join(doubts))
+    if num_outliers >= _MANY_OUTLIERS and num_outliers > _OUTLIER_SHARE * num_judged:
+        doubts.append(f"{num_outliers} of {num_judged} phones have unusual lengths")
+    return "; ".join(doubts)
 
 
-def _usual_durations(clips: Iterable[Sequence[Interval]]) -> dict[str, tuple[float, float]]:
-    """Middle and spread of the logarithm of each phone's length, of phones that are frequent enough to tell."""
-    logarithms: dict[str, list[float]] = defaultdict(list)
-    for rows in clips:
-        for row in rows:
-            if row.phone != SILENCE and row.end > row.start:
-                logarithms[row.phone].append(math.log(row.end - row.start))
-    return {phone: _middle(values) for phone, values in logarithms.items() if len(values) >= _ENOUGH}
-
-
-def _is_outlier(row: Interval, middle: float, spread: float) -> bool:
-    length = row.end - row.start
-    return length <= 0 or abs(math.log(length) - middle) > _FAR * spread
+def _outliers(
+    phones: Sequence[str], lengths: npt.NDArray[np.float64], is_silent: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which phones are frequent enough to tell what is usual, and which of those are far longer or shorter."""
+    number: dict[str, int] = {}
+    numbers = np.array([number.setdefault(phone, len(number)) for phone in phones])
+    has_length = lengths > 0
+    logarithms = np.log(lengths, out=np.zeros_like(lengths), where=has_length)
+    is_judged, is_outlier = np.zeros(len(phones), bool), np.zeros(len(phones), bool)
+    for each in number.values():
+        of_phone = (numbers == each) & ~is_silent
+        values = logarithms[of_phone & has_length]
+        if len(values) >= _ENOUGH:
+            middle, spread = _middle(values)
+            is_judged |= of_phone
+            is_outlier |= of_phone & (~has_length | (np.abs(logarithms - middle) > _FAR * spread))
+    return is_judged, is_outlier
 
 
 def _unlikely_below(likelihoods: Sequence[float]) -> float:
@@ -105,7 +122,7 @@ def _unlikely_below(likelihoods: Sequence[float]) -> float:
     return middle - _FAR * spread
 
 
-def _middle(values: Sequence[float]) -> tuple[float, float]:
+def _middle(values: Sequence[float] | npt.NDArray[np.float64]) -> tuple[float, float]:
     """Median, and the standard deviation that the median distance from it would have in a normal distribution."""
     median = float(np.median(values))
     return median, max(1.4826 * float(np.median(np.abs(np.asarray(values) - median))), 1e-6)
