@@ -10,9 +10,10 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
+import torch
 from file_server import FileServer
 from ruamel.yaml import YAML
-from toys import acoustic, inventory, one_thread, recordings, toy_folders  # noqa: F401 - fixtures
+from toys import acoustic, inventory, recordings, toy_folders  # noqa: F401 - fixtures
 
 from pipeline.parallel import one_thread_each
 
@@ -20,10 +21,15 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 
 
-multiprocessing.set_forkserver_preload(["pipeline.local_executor", "pipeline.prosody", "tts.audio.stonemask"])
+PRELOADED = ["pipeline.local_executor", "pipeline.prosody", "tts.audio.spectrogram", "tts.audio.stonemask"]
+multiprocessing.set_forkserver_preload(PRELOADED)
 # What workers of all tests are forked from; left to itself, the first test would decide what they find imported.
 with one_thread_each():
     forkserver.ensure_running()
+
+# Tests run beside each other, and torch's threads keep a core busy while they wait for one: learning a batch by heart
+# takes 8 s with one thread, and 85 to 125 s with two where others want the cores too.
+torch.set_num_threads(1)
 
 
 @dataclass
@@ -36,7 +42,7 @@ class Project:
     def environment(self):
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         hidden = {name: value for name, value in os.environ.items() if not name.startswith(("DVC", "GIT_"))}
-        return {**hidden, "PATH": path}
+        return {**hidden, "PATH": path, "OMP_NUM_THREADS": "1"}
 
     def run(self, command, *, check=True, **options):
         done = subprocess.run(
@@ -68,6 +74,10 @@ class Project:
         with path.open("w") as file:
             yaml.dump(values, file)
 
+    def compute_with_one_thread(self, *more):
+        """Have training keep to one core, as tests here do; more lines of runtime.local.yaml may follow."""
+        (self.root / "runtime.local.yaml").write_text("\n".join(("workers: 1", *more)))
+
     def files(self, *folders):
         """Bytes of every file below folders, but for what git keeps."""
         found = (file for folder in folders for file in sorted((self.root / folder).rglob("*")) if file.is_file())
@@ -87,6 +97,9 @@ def make_project(folder, preset="tiny"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     (folder / "params.yaml").write_bytes((ROOT / "presets" / f"{preset}.yaml").read_bytes())
+    for compiled in (ROOT / "tts").rglob("__pycache__/*.nb[ci]"):  # numba's machine code, which takes 20 s to make
+        (folder / compiled.relative_to(ROOT)).parent.mkdir(exist_ok=True)
+        shutil.copy2(compiled, folder / compiled.relative_to(ROOT))
     project = Project(folder)
     project.run("git init -q && git add -A && git -c user.name=t -c user.email=t@t commit -qm start")
     return project
@@ -95,13 +108,16 @@ def make_project(folder, preset="tiny"):
 @pytest.fixture
 def project(tmp_path):
     """A fresh project with the tiny preset, nothing run."""
-    return make_project(tmp_path)
+    project = make_project(tmp_path)
+    project.compute_with_one_thread("wandb: disabled")
+    return project
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """The tiny preset, run from download to report; tests read it and leave it as it is."""
     project = make_project(tmp_path_factory.mktemp("finished"))
+    project.compute_with_one_thread()
     project.run("dvc repro")
     return project
 

@@ -99,6 +99,7 @@ def test_killed_in_every_stage_it_goes_on_to_the_same_bytes(finished, tmp_path):
     root.mkdir()
     shutil.copytree(finished.root, root, symlinks=True, dirs_exist_ok=True)
     project = type(finished)(root)
+    project.compute_with_one_thread("wandb: disabled")
     project.run("rm -rf .tts_cache .dvc/cache .dvc/tmp dvc.lock data/* models/* metrics")
     killed = []
     while name := kill_next(project, killed):

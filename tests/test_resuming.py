@@ -30,8 +30,6 @@ from tts.training.processes import ALONE, Processes, joined
 from tts.training.seeding import seed_everything
 from tts.training.trainer import Host, Trainer
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 def stop_at(step):
     """A `should_stop` that is true after so many steps of this sitting."""

@@ -21,8 +21,6 @@ from tts.training.tasks import GeneratorTask
 from tts.training.trainer import Trainer
 from tts.training.updates import freeze
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.mark.parametrize("where", ["loss", "gradient"])
 def test_non_finite_values_stop_before_the_update(tmp_path, acoustic, inventory, where):

@@ -40,14 +40,6 @@ STYLES = ("calm", "loud")
 SYMBOLS = ("a", "b", "n", SILENCE)
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="session")
 def toy_folders(tmp_path_factory):
     """corpus, mel, prosody and index folders of 32 random clips."""
