@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
 
 from pipeline.fingerprint import content_key
+from pipeline.kept import Kept
 from pipeline.kept_files import KeptFiles
 from pipeline.parallel import Executor
 from tts.corpora.packs import TABLE, Published, look_at, offsets, pack_path, write_pack
@@ -21,6 +23,11 @@ from tts.errors import CorpusError
 _FILES_PER_PACK = 128
 """On average: few enough that some new clips write little, and that LJSpeech is about a hundred packs."""
 
+_YOUNG_SECONDS = 2.0
+
+_Files = list[tuple[Published, int]]
+"""Files of a pack, and where in it each begins."""
+
 
 @dataclass(frozen=True)
 class _Pack:
@@ -30,14 +37,21 @@ class _Pack:
         path: of it.
         source: folder of the files.
         names: of the files below it.
+        known: what need not be read to be told of some.
     """
 
     path: Path
     source: Path
     names: Sequence[str]
+    known: Mapping[str, Published]
 
     def __str__(self) -> str:
         return self.path.name
+
+    def look_at(self, name: str) -> Published:
+        """Read a file."""
+        with self.open(name) as file:
+            return look_at(name, file)
 
     def open(self, name: str) -> IO[bytes]:
         """Open a file, not by a link to it, so that errors name the file itself."""
@@ -61,6 +75,7 @@ class PackStore:
             links: see pipeline.kept_files.
         """
         self._files, self._executor = KeptFiles(folder, links=links, suffix=".tar"), executor
+        self._seen = Kept(folder / "seen")
 
     def pack(self, source: Path, destination: Path, *, label: str) -> list[Published]:
         """Fill an empty folder with packs of all files below another one, and the table of them.
@@ -77,9 +92,17 @@ class PackStore:
             CorpusError: a file cannot be read whole, or its name is not UTF-8.
             NoSpaceError: a pack does not fit on the disk.
         """
-        groups = parts(_names(source), _FILES_PER_PACK)
-        packs = [_Pack(pack_path(destination, number), source, names) for number, names in enumerate(groups)]
-        packed = list(self._executor.map(partial(_put, self._files), packs, label=label))
+        groups, keys = parts(_names(source), _FILES_PER_PACK), _keys(source)
+        known = {
+            name: Published(name, *self._seen.read(key)) for name, key in keys.items() if key and key in self._seen
+        }
+        packs = [
+            _Pack(pack_path(destination, number), source, names, {name: known[name] for name in names if name in known})
+            for number, names in enumerate(groups)
+        ]
+        packed = self._put_all(packs, label)
+        new = (file for files in packed for file, _ in files if keys[file.name] and file.name not in known)
+        self._seen.keep((keys[file.name], [file.size, file.sha256]) for file in new)
         rows = [
             {"name": file.name, "pack": number, "offset": offset, "size": file.size, "sha256": file.sha256}
             for number, files in enumerate(packed)
@@ -87,6 +110,19 @@ class PackStore:
         ]
         write_table(destination / TABLE, rows, FILES)
         return [file for files in packed for file, _ in files]
+
+    def _put_all(self, packs: Sequence[_Pack], label: str) -> list[_Files]:
+        """Those that nothing has to be read for at once, the others by workers."""
+        ready = [all(name in pack.known for name in pack.names) and self._has(pack) for pack in packs]
+        waiting = [pack for pack, is_ready in zip(packs, ready, strict=True) if not is_ready]
+        made = iter(list(self._executor.map(partial(_put, self._files), waiting, label=label)))
+        return [
+            _put(self._files, pack) if is_ready else next(made) for pack, is_ready in zip(packs, ready, strict=True)
+        ]
+
+    def _has(self, pack: _Pack) -> bool:
+        files = [pack.known[name] for name in pack.names]
+        return self._files.has(_key(files), offsets(files)[-1])
 
     def prune(self) -> None:
         """Remove the packs that are in no out."""
@@ -108,18 +144,34 @@ def _names(folder: Path) -> list[str]:
     return found
 
 
-def _put(kept: KeptFiles, pack: _Pack) -> list[tuple[Published, int]]:
+def _keys(folder: Path) -> dict[str, str]:
+    """Keys of all files below a folder by what the disk says of them, as DVC knows its own.
+
+    It is "" for what is no link, since nobody will see it again, and for what is so young that it may change and keep
+    its time.
+    """
+    keys, now = {}, time.time()
+    for name in _names(folder):
+        path = folder / name
+        about = path.stat() if path.is_symlink() and path.exists() else None
+        is_telling = about is not None and now - about.st_mtime > _YOUNG_SECONDS
+        known_by = [str(path.readlink()), about.st_size, about.st_mtime_ns, about.st_ino] if about else []
+        keys[name] = content_key(known_by) if is_telling else ""
+    return keys
+
+
+def _key(files: Sequence[Published]) -> str:
+    return content_key([(each.name, each.size, each.sha256) for each in files])
+
+
+def _put(kept: KeptFiles, pack: _Pack) -> _Files:
     """Let a pack appear, written if it is not kept; give its files, and where in it each begins."""
-    files = []
-    for name in pack.names:
-        with pack.open(name) as file:
-            files.append(look_at(name, file))
-    key = content_key([(each.name, each.size, each.sha256) for each in files])
+    files = [pack.known.get(name) or pack.look_at(name) for name in pack.names]
     *starts, size = offsets(files)
 
     def write(path: Path) -> None:
         require_space(path.parent, size)
         write_pack(path, files, pack.open)
 
-    kept.put(key, size, pack.path, write)
+    kept.put(_key(files), size, pack.path, write)
     return list(zip(files, starts, strict=True))

@@ -51,6 +51,11 @@ def clips(numbers):
     return [f"wavs/c{number:04d}.wav" for number in numbers]
 
 
+def age(path, *, seconds):
+    """Let a file have been written so long ago."""
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime - seconds))
+
+
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -156,12 +161,43 @@ class TestKept:
         assert [name for name in before if before[name] != after[name]] == ["files-000.tar"]
         assert packed_files(tmp_path / "packed")["wavs/c0000.wav"] == b"wavs/c0001.wav"
 
+    def test_a_file_that_was_seen_before_is_not_read_again(self, tmp_path, monkeypatch):
+        sources, links, read = fill(tmp_path / "sources", clips(range(300))), tmp_path / "links", []
+        monkeypatch.setattr(pipeline.packs, "look_at", lambda name, file: read.append(name) or look_at(name, file))
+
+        def again():
+            shutil.rmtree(links, ignore_errors=True)
+            shutil.rmtree(tmp_path / "packed", ignore_errors=True)
+            for path in sorted(sources.rglob("*.wav")):
+                place = links / path.relative_to(sources)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.symlink_to(path)
+            read.clear()
+            pack(links, tmp_path / "packed", store=tmp_path / "store")
+            return packed_files(tmp_path / "packed")
+
+        for path in sources.rglob("*.wav"):
+            age(path, seconds=60)
+        first = again()
+        assert len(read) == 300
+        assert again() == first
+        assert read == []
+        changed = sources / "wavs/c0007.wav"
+        changed.write_bytes(changed.read_bytes()[::-1])  # of the same length
+        age(changed, seconds=30)
+        second = again()
+        assert read == ["wavs/c0007.wav"]
+        assert second == {**first, "wavs/c0007.wav": changed.read_bytes()}
+        changed.write_bytes(changed.read_bytes()[::-1])
+        assert again() == again() == first
+        assert read == ["wavs/c0007.wav"]  # it is so young that its time tells nothing
+
     def test_packs_of_no_out_are_pruned(self, repack, tmp_path):
         repack()
         fill(tmp_path / "source", clips(range(700, 705)))
         after = repack()
         PackStore(tmp_path / "store", ThisProcess(), links=True).prune()
-        assert len(list((tmp_path / "store").iterdir())) == len(after)
+        assert len(list((tmp_path / "store").glob("*.tar"))) == len(after)
 
 
 class TestTree:
@@ -255,7 +291,7 @@ class TestFaultySources:
         monkeypatch.setattr(pipeline.packs, "look_at", look_and_change)
         with pytest.raises(CorpusError, match=r"source/wavs/c0001.wav: changes while it is read"):
             pack(source, tmp_path / "packed", store=tmp_path / "store")
-        assert list((tmp_path / "store").iterdir()) == []
+        assert list((tmp_path / "store").glob("*.tar")) == []
 
     def test_a_file_that_is_gone_is_named_and_not_the_link_to_it(self, tmp_path):
         source = fill(tmp_path / "source", clips(range(3)))
@@ -277,7 +313,7 @@ class TestFaultySources:
         monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
         with pytest.raises(DownloadError, match="make room"):
             pack(source, tmp_path / "packed", store=tmp_path / "store")
-        assert list((tmp_path / "store").iterdir()) == []
+        assert list((tmp_path / "store").glob("*.tar")) == []
 
 
 def test_what_a_killed_process_left_beside_a_folder_vanishes(tmp_path):
