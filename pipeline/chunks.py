@@ -37,16 +37,17 @@ class Place:
 
 
 def write_chunk(path: Path, arrays: Mapping[str, Array]) -> None:
-    """Write a file, whole or not at all."""
+    """Write a file, whole or not at all; small arrays come first, so that who reads the header has them read ahead."""
+    ordered = dict(sorted(arrays.items(), key=lambda member: member[1].nbytes))
     header, end = {}, 0
-    for name, array in arrays.items():
+    for name, array in ordered.items():
         header[name] = [array.dtype.str, array.shape, end]
         end += array.nbytes
     described = json.dumps(header).encode()
     with replaced_file(path) as temporary, temporary.open("wb") as file:
         file.write(len(described).to_bytes(_LENGTH_BYTES, "little"))
         file.write(described)
-        for array in arrays.values():
+        for array in ordered.values():
             file.write(array.tobytes())
 
 
