@@ -76,10 +76,10 @@ class Run:
         train, validation = self._select("train"), self._select("validation")
         if self.system.kind == "vocoder":
             batches = VocoderTraining(features, train, settings, seed=self.settings.seed)
-            return TrainingData(batches, vocoder_validation(features, validation, settings))
+            return TrainingData(batches, batches.largest, vocoder_validation(features, validation, settings))
         reader = AcousticBatches(features, self.inventory, network.level)  # type: ignore[arg-type]
         plan = AcousticTraining(reader, features.num_frames(train), settings, seed=self.settings.seed)
-        return TrainingData(plan, acoustic_validation(reader, features.num_frames(validation), settings))
+        return TrainingData(plan, plan.largest, acoustic_validation(reader, features.num_frames(validation), settings))
 
     def export(self, folder: Path, task: Task) -> None:
         """Write the model folder."""

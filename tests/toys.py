@@ -234,7 +234,7 @@ def acoustic_run(features, inventory, run, network=None, processes=ALONE):
     lengths = {name: row.num_frames for name, row in features.utterances.items()}
     train, validation = ({name: lengths[name] for name in features.select(split)} for split in ("train", "validation"))
     plan = AcousticTraining(reader, train, run.batch, seed=run.seed)
-    return task, TrainingData(plan, acoustic_validation(reader, validation, run.batch))
+    return task, TrainingData(plan, plan.largest, acoustic_validation(reader, validation, run.batch))
 
 
 def vocoder_run(features, run, network=None, discriminator=None):
@@ -242,7 +242,9 @@ def vocoder_run(features, run, network=None, discriminator=None):
     network = network or ToyVocoder(Inventory(mel=features.mel_definition))
     task = AdversarialTask(network, discriminator or ToyDiscriminator(), run)
     plan = VocoderTraining(features, features.select("train"), run.batch, seed=run.seed)
-    return task, TrainingData(plan, vocoder_validation(features, features.select("validation"), run.batch))
+    return task, TrainingData(
+        plan, plan.largest, vocoder_validation(features, features.select("validation"), run.batch)
+    )
 
 
 def in_child(function):

@@ -99,11 +99,19 @@ class AcousticTraining:
             raise ConfigError("batch.segment_frames has no effect on acoustic systems; remove it")
         _require_enough(len(lengths), settings.size)
         self._batches = batches
-        self.ids = LengthSampler(lengths, settings, seed=seed).ids
+        self._sampler = LengthSampler(lengths, settings, seed=seed)
 
     def __call__(self, index: int) -> AcousticBatch:
         """Give the batch of this running number."""
         return self._batches.read(self.ids(index))
+
+    def ids(self, index: int) -> list[str]:
+        """Clips of the batch of this running number."""
+        return self._sampler.ids(index)
+
+    def largest(self) -> AcousticBatch:
+        """Give a batch that takes as much memory as any."""
+        return self._batches.read(self._sampler.largest())
 
 
 class VocoderTraining:
@@ -134,6 +142,10 @@ class VocoderTraining:
         places = (divmod(number, len(self._ids)) for number in range(first, first + self._size))
         ids = [self._ids[self._order(epoch)[position]] for epoch, position in places]
         return self._segments.read(ids, generator(self._seed, 1, index))
+
+    def largest(self) -> VocoderBatch:
+        """Give a batch that takes as much memory as any: all are of one size."""
+        return self(0)
 
     def _shuffle(self, epoch: int) -> list[int]:
         order: list[int] = generator(self._seed, 0, epoch).permutation(len(self._ids)).tolist()

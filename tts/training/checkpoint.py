@@ -21,6 +21,7 @@ from tts.errors import CheckpointError, TrainingError
 logger = logging.getLogger(__name__)
 
 _KEPT = 2
+_BEST = "best.pt"
 
 
 @contextmanager
@@ -52,7 +53,30 @@ def save_state(directory: Path, step: int, state: Mapping[str, Any]) -> None:
         step: steps done.
         state: tensors and plain values.
     """
-    path = directory / f"state-{step:08d}.pt"
+    _save(directory / f"state-{step:08d}.pt", state)
+    for old in _states(directory)[:-_KEPT]:
+        old.unlink()
+
+
+def save_best(directory: Path, state: Mapping[str, Any]) -> None:
+    """Write the weights that are best so far, in the place of those before."""
+    _save(directory / _BEST, state)
+
+
+def load_best(directory: Path) -> dict[str, Any]:
+    """Read the weights that were best.
+
+    Raises:
+        CheckpointError: the file is damaged.
+    """
+    path = directory / _BEST
+    fault = _fault(path)
+    if fault is not None:
+        raise CheckpointError(f"{path}: is damaged ({fault}); delete the folder to train from the start")
+    return dict(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def _save(path: Path, state: Mapping[str, Any]) -> None:
     temporary = path.with_suffix(".tmp")
     try:
         with temporary.open("wb") as file:
@@ -62,9 +86,7 @@ def save_state(directory: Path, step: int, state: Mapping[str, Any]) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_directory(directory)
-    for old in _states(directory)[:-_KEPT]:
-        old.unlink()
+    _sync_directory(path.parent)
 
 
 def load_state(directory: Path) -> dict[str, Any] | None:

@@ -40,7 +40,8 @@ class LengthSampler:
         """
         self._seed = seed
         self._ids = _by_length(lengths)
-        self._buckets = list(_buckets([lengths[name] for name in self._ids], settings, self._ids))
+        self._lengths = [lengths[name] for name in self._ids]
+        self._buckets = list(_buckets(self._lengths, settings, self._ids))
         self.batches_per_epoch = sum(count for _, count in self._buckets)
         self._epoch = lru_cache(maxsize=2)(self._plan)
 
@@ -48,6 +49,14 @@ class LengthSampler:
         """Clips of the batch of this running number."""
         epoch, position = divmod(index, self.batches_per_epoch)
         return [self._ids[each] for each in self._epoch(epoch)[position].tolist()]
+
+    def largest(self) -> list[str]:
+        """Clips of a batch with as many padded frames as any may have."""
+        start, end, count = max(
+            ((clips.start, clips.stop, math.ceil(len(clips) / count)) for clips, count in self._buckets),
+            key=lambda bucket: self._lengths[bucket[1] - 1] * bucket[2],
+        )
+        return self._ids[max(start, end - count) : end]
 
     def _plan(self, epoch: int) -> list[Positions]:
         draw = generator(self._seed, epoch)

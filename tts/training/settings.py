@@ -114,6 +114,9 @@ class RunSettings:
         accumulate: batches per optimizer step; processes share them, so their number changes no result.
         ema_decay: of the exported moving average of the weights; None = off.
         log_every, validate_every, checkpoint_every: steps.
+        best_by: validation term that tells which weights are best: the lower, the better.
+        export: the weights of the last step, or those that were best.
+        patience: training ends after so many validations in a row that were not better; None = it never does.
         init_from: name of another run whose weights this one starts from.
         freeze: name patterns (fnmatch) of parameters that stay as they are.
     """
@@ -137,6 +140,9 @@ class RunSettings:
     log_every: int = Field(default=50, gt=0)
     validate_every: int = Field(default=1000, gt=0)
     checkpoint_every: int = Field(default=1000, gt=0)
+    best_by: str = "loss"
+    export: Literal["last", "best"] = "last"
+    patience: int | None = Field(default=None, gt=0)
     init_from: str | None = None
     freeze: tuple[str, ...] = ()
 

@@ -14,12 +14,14 @@ from typing import Any
 import torch
 
 from tts.config import to_plain
-from tts.errors import CheckpointError
-from tts.training.checkpoint import exclusive, load_state, save_state
+from tts.errors import CheckpointError, ConfigError
+from tts.training.checkpoint import exclusive, load_best, load_state, save_best, save_state
 from tts.training.curve import Curve
 from tts.training.loading import prefetch
+from tts.training.meter import Meter, peak_memory
 from tts.training.processes import ALONE, Processes
 from tts.training.progress import training_bar
+from tts.training.rehearsal import rehearse
 from tts.training.settings import RunSettings
 from tts.training.tasks import Batch, StepReport, Task
 
@@ -34,10 +36,12 @@ class TrainingData:
 
     Attributes:
         batch: makes the training batch of a running number; a pure function, called from threads.
+        largest: makes a batch that takes as much memory as any.
         validation: fixed batches.
     """
 
     batch: Callable[[int], Batch]
+    largest: Callable[[], Batch]
     validation: Sequence[Batch]
 
 
@@ -66,7 +70,8 @@ class Progress:
         step: steps done.
         seconds: spent on them, over all sittings.
         waited: seconds of these that no batch was ready.
-        last, best: validation terms with their step; best by the weighted loss.
+        last, best: validation terms with their step; best by the term that the settings name.
+        worse: validations since the best one.
         sums, counts: of training terms since the last row of the curve.
     """
 
@@ -75,6 +80,7 @@ class Progress:
     waited: float = 0.0
     last: Terms = field(default_factory=dict)
     best: Terms = field(default_factory=dict)
+    worse: int = 0
     sums: Terms = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
@@ -100,6 +106,10 @@ class Trainer:
         self._device = next(task.network.parameters()).device
         self.progress = Progress()
         self._since = time.monotonic()
+        self._meter = Meter(self._device)
+        if settings.best_by not in task.validation_terms:
+            known = ", ".join(task.validation_terms)
+            raise ConfigError(f"best_by: {settings.best_by!r} is no validation term; there are {known}")
 
     @property
     def curve_path(self) -> Path:
@@ -116,10 +126,31 @@ class Trainer:
         """
         with exclusive(self._directory) if self._host.processes.is_first else nullcontext():
             self.progress = self._resumed()
-            self._since = time.monotonic()
-            first, total = self.progress.step, self._settings.steps
-            with self._curve() as curve, self._batches(first) as batches, training_bar(first, total) as show:
-                return self._train(curve, batches, show)
+            if not self._is_complete:
+                self._go_on()
+            if self._is_complete and self._settings.export == "best":
+                self._task.exported().load_state_dict(load_best(self._directory))
+        return self._is_complete
+
+    def _go_on(self) -> None:
+        rehearse(self._task, self._data.largest(), max(self.progress.step, self._first_whole_step))
+        self._since, self._meter = time.monotonic(), Meter(self._device)
+        first, total = self.progress.step, self._settings.steps
+        with self._curve() as curve, self._batches(first) as batches, training_bar(first, total) as show:
+            self._train(curve, batches, show)
+
+    @property
+    def _first_whole_step(self) -> int:
+        """The first step in which the adversary, if there is one, takes part."""
+        return self._settings.adversary.start_step if self._settings.adversary else 0
+
+    @property
+    def _is_complete(self) -> bool:
+        return self.progress.step == self._settings.steps or self._is_out_of_patience
+
+    @property
+    def _is_out_of_patience(self) -> bool:
+        return self._settings.patience is not None and self.progress.worse >= self._settings.patience
 
     def metrics(self) -> dict[str, Any]:
         """Last and best validation terms, steps, time and device."""
@@ -131,20 +162,25 @@ class Trainer:
             "steps_per_second": progress.step / progress.seconds if progress.seconds else 0.0,
             "loader_wait_share": progress.waited / progress.seconds if progress.seconds else 0.0,
             "device": torch.cuda.get_device_name(self._device) if cuda else self._device.type,
+            "device_hours": progress.seconds * self._host.processes.size / 3600,
+            "peak_memory_mb": peak_memory(self._device) / 1e6,
             "last": progress.last,
             "best": progress.best,
         }
 
-    def _train(self, curve: Curve | None, batches: Iterator[Batch], show: Callable[[int, float], None]) -> bool:
+    def _train(self, curve: Curve | None, batches: Iterator[Batch], show: Callable[[int, float], None]) -> None:
         for step in range(self.progress.step, self._settings.steps):
             report = self._task.update(self._next(batches), step)
             show(step + 1, report.terms["loss"])
             self._note(report)
             self._do_what_is_due(report, curve)
-            if self._host.processes.any(claim=self._host.should_stop()):
+            if self._is_out_of_patience:
+                logger.info(
+                    "no better %s in %d validations; training ends", self._settings.best_by, self.progress.worse
+                )
+            if self._is_out_of_patience or self._host.processes.any(claim=self._host.should_stop()):
                 self._save(curve)
                 break
-        return self.progress.step == self._settings.steps
 
     def _do_what_is_due(self, report: StepReport, curve: Curve | None) -> None:
         settings = self._settings
@@ -169,8 +205,13 @@ class Trainer:
     def _validate(self) -> Terms:
         terms = self._task.validate(self._data.validation)
         self.progress.last = {"step": self.progress.step, **terms}
-        if terms["loss"] < self.progress.best.get("loss", math.inf):
-            self.progress.best = self.progress.last
+        key, progress = self._settings.best_by, self.progress
+        is_better = terms[key] < progress.best.get(key, math.inf)
+        progress.worse = 0 if is_better else progress.worse + 1
+        if is_better:
+            progress.best = progress.last
+            if self._settings.export == "best" and self._host.processes.is_first:
+                save_best(self._directory, self._task.exported().state_dict())
         logger.info("step %d: validation %s", self.progress.step, ", ".join(f"{k} {v:.4g}" for k, v in terms.items()))
         return terms
 
@@ -186,13 +227,15 @@ class Trainer:
         progress.sums, progress.counts = {}, {}
         if curve is not None:
             curve.append(row)
-            self._host.on_row(row)
+            self._host.on_row({**row, **self._meter.report()})
 
     def _next(self, batches: Iterator[Batch]) -> list[Batch]:
         """This process' batches of a step."""
         started = time.monotonic()
         taken = [next(batches) for _ in self._share]
-        self.progress.waited += time.monotonic() - started
+        waited = time.monotonic() - started
+        self.progress.waited += waited
+        self._meter.note(waited)
         return taken
 
     def _batches(self, first_step: int) -> closing[Generator[Batch, None, None]]:

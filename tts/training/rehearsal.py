@@ -1,0 +1,54 @@
+"""One step that is taken back, with the largest batch: what does not fit is known at once, and not in the night."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from tts.errors import TrainingError
+from tts.interfaces import AcousticBatch
+from tts.training.tasks import Batch, Task
+
+_NO_MEMORY = "DefaultCPUAllocator: "  # what torch says where memory of a CPU is refused; it has no error of its own
+
+
+def rehearse(task: Task, batch: Batch, step: int) -> None:
+    """Make a step and take it back; weights, moments and running statistics are those of before, bit by bit.
+
+    Args:
+        task: to try; every step draws its randomness anew, so this one changes none of those to come.
+        batch: the largest there is.
+        step: one in which all networks take part.
+
+    Raises:
+        TrainingError: memory does not suffice, or what training itself raises.
+    """
+    before = _copied(task.state_dict())
+    try:
+        task.update([batch], step)
+    except torch.OutOfMemoryError as error:
+        raise _too_large(batch, error) from error
+    except RuntimeError as error:
+        if _NO_MEMORY not in str(error):
+            raise
+        raise _too_large(batch, error) from error
+    finally:
+        task.load_state_dict(before)
+
+
+def _too_large(batch: Batch, error: RuntimeError) -> TrainingError:
+    size, frames = batch.mel.shape[0], batch.mel.shape[1 if isinstance(batch, AcousticBatch) else 2]
+    reason = str(error).strip().splitlines()[0]
+    return TrainingError(
+        f"the largest batch, {size} clips of up to {frames} frames, does not fit into memory ({reason}); lower "
+        "batch.size or batch.max_frames, and raise accumulate to learn from as many clips in a step"
+    )
+
+
+def _copied(state: Any) -> Any:  # noqa: ANN401 - a state is dictionaries, lists and tensors of any depth
+    if isinstance(state, torch.Tensor):
+        return state.detach().to("cpu", copy=True)
+    if isinstance(state, dict):
+        return {key: _copied(value) for key, value in state.items()}
+    return [_copied(value) for value in state] if isinstance(state, list) else state
