@@ -25,6 +25,7 @@ FRAME = frozenset(
                 "kept",
                 "kept_files",
                 "kept_shards",
+                "launching",
                 "locks",
                 "output",
                 "parallel",

@@ -23,6 +23,10 @@ class Runtime:
         ray_address: of a Ray cluster as host:port; auto = the one this machine is part of; None = Ray is started here
             for the time of a stage.
         device: where models run; auto = cuda if there is one.
+        processes: that train together on this machine, one for each GPU; they share the batches of a step, see
+            `accumulate` of a run.
+        nodes: machines that train together, each with as many processes; `tts train` is started on all of them.
+        rendezvous: where they meet, as host:port of one of them.
         wandb: offline keeps runs below .tts_cache; disabled writes none.
         mirror: folder or base URL with archives under their published file names, looked at before the web.
     """
@@ -31,8 +35,21 @@ class Runtime:
     executor: Literal["local", "ray"] = "local"
     ray_address: str | None = Field(default=None, pattern=r"^(auto|[^:/]+:\d+)$")
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    processes: int = Field(default=1, ge=1)
+    nodes: int = Field(default=1, ge=1)
+    rendezvous: str | None = Field(default=None, pattern=r"^[^:/]+:\d+$")
     wandb: Literal["offline", "online", "disabled"] = "offline"
     mirror: str | None = Field(default=None, min_length=1)
+
+    def __post_init__(self) -> None:
+        """Refuse machines that cannot find each other."""
+        if self.nodes > 1 and self.rendezvous is None:
+            raise ValueError("several nodes need rendezvous, host:port of one of them")
+
+    @property
+    def num_training_processes(self) -> int:
+        """How many train together, on all machines."""
+        return self.processes * self.nodes
 
     @property
     def num_workers(self) -> int:

@@ -89,7 +89,7 @@ class Stage:
         Raises:
             TtsError: another process holds it, and is not waited for.
         """
-        if os.environ.get("RANK", "0") == "0":
+        if is_first_process():
             self.resources.enter_context(exclusive(lock, what=what, wait=wait))
 
     def say(self, text: str) -> None:
@@ -129,4 +129,10 @@ def stage(name: str, item: str | None = None) -> Iterator[Stage]:
         lock = current.paths.cache / "locks" / content_key(current.title, str(Path().resolve()))
         current.hold(lock, what=f"`tts {current.title}`")
         yield current
-    typer.echo(f"{current.title}: {', '.join([*current.summary, f'{time.monotonic() - started:.1f} s'])}")
+    if is_first_process():
+        typer.echo(f"{current.title}: {', '.join([*current.summary, f'{time.monotonic() - started:.1f} s'])}")
+
+
+def is_first_process() -> bool:
+    """Whether this is the first of several processes that torchrun started, or alone."""
+    return os.environ.get("RANK", "0") == "0"

@@ -1,8 +1,8 @@
 """Train or fine-tune one run; a run that was interrupted goes on where it was.
 
 Reads data/corpus/<corpus> and data/features/<corpus>, writes models/<run> and metrics/runs/<run>.{json,csv}; what it
-needs to go on is in .tts_cache/train. Examples: ``tts train demo_vocoder``; on four GPUs
-``torchrun --nproc-per-node 4 -m stages train ljspeech_hifigan``.
+needs to go on is in .tts_cache/train. Example: ``tts train demo_vocoder``. How many processes train together, on how
+many machines, stands in runtime.yaml.
 """
 
 from __future__ import annotations
@@ -14,6 +14,35 @@ INTERRUPTED = 75  # EX_TEMPFAIL of sysexits.h: run it again and it goes on
 
 def run(name: str) -> None:
     """Train one run of params.yaml."""
+    from pathlib import Path
+
+    from pipeline.launching import is_to_be_launched
+    from pipeline.runtime import load_runtime
+
+    if is_to_be_launched(load_runtime(Path())):
+        _launch(name)
+    else:
+        _train(name)
+
+
+def _launch(name: str) -> None:
+    from pathlib import Path
+
+    import torch
+
+    from pipeline.launching import launch
+    from pipeline.params import load_params
+    from pipeline.runtime import load_runtime
+
+    run, runtime = load_params(Path()).training_run(name), load_runtime(Path())
+    code = launch(["train", name], runtime, accumulate=run.accumulate, num_devices=torch.cuda.device_count())
+    if code is None:
+        typer.echo(f"train {name}: stopped; run it again to go on")
+    if code != 0:
+        raise typer.Exit(INTERRUPTED if code is None else code)
+
+
+def _train(name: str) -> None:
     import shutil
 
     import torch
@@ -31,7 +60,7 @@ def run(name: str) -> None:
     with stage("train", name) as current, stop_on_signals() as should_stop, joined(current.runtime.device) as processes:
         run = read_run(current.params, current.paths, name)
         settings, workers = run.settings, current.runtime.num_workers
-        torch.set_num_threads(workers)
+        torch.set_num_threads(max(1, workers // processes.size))
         torch.backends.cudnn.benchmark = run.system.kind == "vocoder"  # segments are all of one size
         code = Code(module_of(settings.system))
         work = current.work(code, content_of(current.params, current.paths, name))
