@@ -12,9 +12,9 @@ from typing import Any
 
 
 @contextmanager
-def passing_directory(path: Path) -> Iterator[Path]:
+def passing_directory(path: Path, suffix: str = ".passing.tmp") -> Iterator[Path]:
     """Yield an empty folder beside `path`, which vanishes when the block ends, and what a killed one left before it."""
-    temporary = path.with_name(f".{path.name}.passing.tmp")
+    temporary = path.with_name(f".{path.name}{suffix}")
     _remove(temporary)
     temporary.mkdir(parents=True)
     try:
@@ -26,15 +26,10 @@ def passing_directory(path: Path) -> Iterator[Path]:
 @contextmanager
 def replaced_directory(path: Path) -> Iterator[Path]:
     """Yield an empty folder that takes the place of `path` when the block ends well, and vanishes when it does not."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    _remove(temporary)
-    temporary.mkdir(parents=True)
-    try:
+    with passing_directory(path, ".tmp") as temporary:
         yield temporary
         _remove(path)
         temporary.replace(path)
-    finally:
-        _remove(temporary)
 
 
 @contextmanager
