@@ -53,7 +53,8 @@ def test_durations_add_up_and_no_boundary_is_half_a_hop_off(seconds, beyond, def
     middles = definition.first_center + definition.hop_length * (np.cumsum(durations)[:-1] - 0.5)  # between two frames
     samples = ends[:-1] * RATE
     inside = samples < num_samples - definition.hop_length
-    assert (np.abs(middles - samples)[inside] <= definition.hop_length / 2 + 1e-6).all()
+    # A millionth of a hop is what a time may be off by rounding; a boundary so near a frame's centre counts as on it.
+    assert (np.abs(middles - samples)[inside] <= definition.hop_length * (0.5 + 1e-6) + 1e-6).all()
 
 
 @settings(max_examples=200, deadline=None)
