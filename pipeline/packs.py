@@ -29,7 +29,7 @@ _Files = list[tuple[Published, int]]
 """Files of a pack, and where in it each begins."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Pack:
     """A pack to be.
 
@@ -92,7 +92,8 @@ class PackStore:
             CorpusError: a file cannot be read whole, or its name is not UTF-8.
             NoSpaceError: a pack does not fit on the disk.
         """
-        groups, keys = parts(_names(source), _FILES_PER_PACK), _keys(source)
+        names = _names(source)
+        groups, keys = parts(names, _FILES_PER_PACK), _keys(source, names)
         known = {
             name: Published(name, *self._seen.read(key)) for name, key in keys.items() if key and key in self._seen
         }
@@ -100,7 +101,9 @@ class PackStore:
             _Pack(pack_path(destination, number), source, names, {name: known[name] for name in names if name in known})
             for number, names in enumerate(groups)
         ]
-        packed = self._put_all(packs, label)
+        waiting = [pack for pack in packs if not self._has(pack)]
+        made = dict(zip(waiting, self._executor.map(partial(_put, self._files), waiting, label=label), strict=True))
+        packed = [made[pack] if pack in made else _put(self._files, pack) for pack in packs]
         new = (file for files in packed for file, _ in files if keys[file.name] and file.name not in known)
         self._seen.keep((keys[file.name], [file.size, file.sha256]) for file in new)
         rows = [
@@ -111,18 +114,10 @@ class PackStore:
         write_table(destination / TABLE, rows, FILES)
         return [file for files in packed for file, _ in files]
 
-    def _put_all(self, packs: Sequence[_Pack], label: str) -> list[_Files]:
-        """Those that nothing has to be read for at once, the others by workers."""
-        ready = [all(name in pack.known for name in pack.names) and self._has(pack) for pack in packs]
-        waiting = [pack for pack, is_ready in zip(packs, ready, strict=True) if not is_ready]
-        made = iter(list(self._executor.map(partial(_put, self._files), waiting, label=label)))
-        return [
-            _put(self._files, pack) if is_ready else next(made) for pack, is_ready in zip(packs, ready, strict=True)
-        ]
-
     def _has(self, pack: _Pack) -> bool:
-        files = [pack.known[name] for name in pack.names]
-        return self._files.has(_key(files), offsets(files)[-1])
+        """Whether a pack is kept and nothing has to be read to know so."""
+        files = list(pack.known.values())
+        return len(files) == len(pack.names) and self._files.has(_key(files), offsets(files)[-1])
 
     def prune(self) -> None:
         """Remove the packs that are in no out."""
@@ -144,14 +139,14 @@ def _names(folder: Path) -> list[str]:
     return found
 
 
-def _keys(folder: Path) -> dict[str, str]:
-    """Keys of all files below a folder by what the disk says of them, as DVC knows its own.
+def _keys(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    """Keys of files below a folder by what the disk says of them, as DVC knows its own.
 
     It is "" for what is no link, since nobody will see it again, and for what is so young that it may change and keep
     its time.
     """
     keys, now = {}, time.time()
-    for name in _names(folder):
+    for name in names:
         path = folder / name
         about = path.stat() if path.is_symlink() and path.exists() else None
         is_telling = about is not None and now - about.st_mtime > _YOUNG_SECONDS
