@@ -6,12 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Sequence
 
 from pipeline.runtime import Runtime
 from tts.errors import ConfigError
+from tts.training.interruption import handling_signals
 from tts.training.processes import Processes
 
 
@@ -42,7 +41,13 @@ def launch(command: Sequence[str], runtime: Runtime, *, accumulate: int, num_dev
         )
     Processes(size=runtime.num_training_processes).share(accumulate)
     started = subprocess.Popen([*_torchrun(runtime), "-m", "stages", *command])
-    with _passing_on_signals(started) as came:
+    came: list[int] = []
+
+    def pass_on(number: int) -> None:
+        came.append(number)
+        started.send_signal(signal.SIGTERM)  # which torchrun hands to each of its processes
+
+    with handling_signals(pass_on):
         code = started.wait()
     return None if came else code
 
@@ -53,20 +58,3 @@ def _torchrun(runtime: Runtime) -> list[str]:
         meeting = ["--nnodes", str(runtime.nodes), "--rdzv-backend", "c10d"]
         meeting += ["--rdzv-endpoint", str(runtime.rendezvous), "--rdzv-id", "tts"]
     return [sys.executable, "-m", "torch.distributed.run", *meeting, "--nproc-per-node", str(runtime.processes)]
-
-
-@contextmanager
-def _passing_on_signals(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """Pass on SIGINT and SIGTERM as SIGTERM, which torchrun hands to each of its processes; yield those that came."""
-    came: list[int] = []
-
-    def pass_on(number: int, _: FrameType | None) -> None:
-        came.append(number)
-        process.send_signal(signal.SIGTERM)
-
-    previous = {each: signal.signal(each, pass_on) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield came
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
