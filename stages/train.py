@@ -45,14 +45,13 @@ def _launch(name: str) -> None:
 def _train(name: str) -> None:
     import shutil
 
-    import torch
-
     from pipeline.output import replaced_directory, replaced_file, write_json
     from pipeline.stage import Code, stage
     from pipeline.tracking import tracked
     from pipeline.training import content_of, read_run
     from tts.config import to_plain
     from tts.registry import module_of
+    from tts.training.device import prepare_device
     from tts.training.interruption import stop_on_signals
     from tts.training.processes import joined
     from tts.training.trainer import Host, Trainer
@@ -60,8 +59,8 @@ def _train(name: str) -> None:
     with stage("train", name) as current, stop_on_signals() as should_stop, joined(current.runtime.device) as processes:
         run = read_run(current.params, current.paths, name)
         settings, workers = run.settings, current.runtime.num_workers
-        torch.set_num_threads(max(1, workers // processes.size))
-        torch.backends.cudnn.benchmark = run.system.kind == "vocoder"  # segments are all of one size
+        threads, is_vocoder = max(1, workers // processes.size), run.system.kind == "vocoder"
+        prepare_device(settings.precision, num_threads=threads, equal_batches=is_vocoder)
         code = Code(module_of(settings.system))
         work = current.work(code, content_of(current.params, current.paths, name))
         task = run.task(processes.device, processes)

@@ -116,6 +116,17 @@ def test_names_that_the_inventory_lacks_are_told_with_their_clip(acoustic, inven
         reader.read([name])
 
 
+def test_durations_that_do_not_add_up_name_their_clip(acoustic, inventory, monkeypatch):
+    views, name = acoustic.views, acoustic.ids[3]
+
+    def longer(kind, ids):
+        return [each + (kind == "durations" and own == name) for own, each in zip(ids, views(kind, ids), strict=True)]
+
+    monkeypatch.setattr(acoustic, "views", longer)
+    with pytest.raises(DataError, match=f"{name}: durations add up to"):
+        AcousticBatches(acoustic, inventory, "phone").read(acoustic.ids[:6])
+
+
 def test_training_reads_the_batches_that_the_sampler_names(acoustic, inventory):
     batching = build(BatchSettings, {"max_frames": 300}, where="batch")
     lengths = acoustic.num_frames(acoustic.ids)

@@ -296,13 +296,6 @@ def test_pitch_of_the_wrong_level_is_refused():
         network_of(tiny(level="frame")).loss(batch_of())
 
 
-def test_durations_that_do_not_add_up_name_the_clip():
-    batch = batch_of()
-    batch.durations[1, 0] += 1
-    with pytest.raises(DataError, match="clip-1: durations add up to"):
-        network_of(tiny()).loss(batch)
-
-
 def test_an_inventory_without_statistics_is_refused():
     with pytest.raises(ConfigError, match="statistics"):
         FastSpeech2(tiny(), dataclasses.replace(INVENTORY, statistics=None))

@@ -1,5 +1,8 @@
 """What a step does, and what it refuses to do."""
 
+import copy
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -8,6 +11,8 @@ from toys import ToyAcoustic, ToyVocoder, acoustic_run, adversarial_settings, se
 from tts.config import build
 from tts.errors import ConfigError, TrainingError
 from tts.interfaces import Inventory
+from tts.layers.discriminators import DiscriminatorConfig, Discriminators
+from tts.losses.adversarial import discriminator_loss
 from tts.training.batching import (
     AcousticBatches,
     AcousticTraining,
@@ -17,7 +22,7 @@ from tts.training.batching import (
 from tts.training.schedules import lr_factor
 from tts.training.seeding import seed_everything
 from tts.training.settings import BatchSettings, ScheduleSettings
-from tts.training.tasks import GeneratorTask
+from tts.training.tasks import GeneratorTask, _judge_together
 from tts.training.trainer import Trainer
 from tts.training.updates import freeze
 
@@ -41,6 +46,51 @@ def test_non_finite_values_stop_before_the_update(tmp_path, acoustic, inventory,
     assert data.largest().utterance_ids[0] in str(raised.value)
     for name, tensor in before.items():
         assert torch.equal(tensor, task.network.state_dict()[name]) or name.endswith("num_batches_tracked")
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_bad_step_moves_nothing_though_it_is_read_later(acoustic, inventory, accumulate):
+    task, data = acoustic_run(acoustic, inventory, settings(accumulate=accumulate, clip_norm=1.0))
+    loss, weights = task.network.loss, task.network.symbols.weight
+    shares = [[data.batch(step * accumulate + n) for n in range(accumulate)] for step in range(3)]
+    task.update(shares[0], 0)
+    before = [weights.detach().clone(), copy.deepcopy(task._updater._optimizer.state)]
+    task.network.loss = lambda batch: {name: term * float("inf") for name, term in loss(batch).items()}
+    bad = task.update(shares[1], 1)
+    assert torch.equal(before[0], weights)
+    assert str(before[1]) == str(task._updater._optimizer.state)
+    task.network.loss = loss
+    assert math.isfinite(task.update(shares[2], 2).grad_norm)
+    assert not torch.equal(before[0], weights)
+    with pytest.raises(TrainingError, match=rf"step 1: the loss term .* on {shares[1][0].utterance_ids[0]}"):
+        _ = bad.terms
+
+
+@pytest.mark.parametrize("kind", ["supervised", "adversarial"])
+def test_when_steps_are_read_changes_nothing(tmp_path, acoustic, inventory, recordings, kind):
+    run = settings(log_every=3) if kind == "supervised" else adversarial_settings(log_every=3)
+    curves = []
+    for device in ("cpu", "meta"):  # of a CPU every step is read at once, of others when a row is due
+        pair = acoustic_run(acoustic, inventory, run) if kind == "supervised" else vocoder_run(recordings, run)
+        (tmp_path / device).mkdir()
+        trainer = Trainer(*pair, run, directory=tmp_path / device)
+        trainer._device = torch.device(device)
+        assert trainer.run()
+        curves.append(trainer.curve_path.read_bytes())
+    assert curves[0] == curves[1]
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_real_and_generated_are_judged_in_one_pass_as_in_two(size):
+    panel = DiscriminatorConfig(
+        periods=(2, 3), period_channels=(4, 4, 8, 8, 8), scales=2, scale_channels=(16,) * 7, resolutions=((64, 16, 64),)
+    )
+    judge = seeded(Discriminators, panel).eval()  # spectral norms then stay as they are
+    real, fake = torch.randn(size, 512), torch.randn(size, 512)
+    apart, together = (judge(real), judge(fake)), _judge_together(judge, real, fake)
+    for ours, theirs in zip(together, apart, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    assert discriminator_loss(*together).item() == pytest.approx(discriminator_loss(*apart).item(), rel=1e-5)
 
 
 def test_fp16_skips_a_step_whose_scaled_gradient_overflows(acoustic, inventory):

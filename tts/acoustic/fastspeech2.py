@@ -109,11 +109,13 @@ class Prosody:
         durations: [batch, phones] int64 frames.
         pitch: [batch, phones] or [batch, frames] Hz, 0 = unvoiced.
         energy: [batch, phones] or [batch, frames] linear, 0 = none.
+        num_frames: of the longest item by its durations; the device need not be asked then.
     """
 
     durations: Tensor | None = None
     pitch: Tensor | None = None
     energy: Tensor | None = None
+    num_frames: int | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ class FastSpeech2(nn.Module):
         """Named terms: mel (and mel_postnet) in log-mel units, duration, pitch, voicing, energy.
 
         Raises:
-            DataError: pitch or energy are not of the configured level, or durations do not add up to the mel.
+            DataError: pitch or energy are not of the configured level.
         """
         varied = self._follow(batch)
         mels = zip(("mel", "mel_postnet"), self._decode(varied), strict=False)
@@ -204,12 +206,17 @@ class FastSpeech2(nn.Module):
     def _follow(self, batch: AcousticBatch) -> _Varied:
         """Go through the network with the batch's own prosody."""
         self._check(batch)
-        speaker_ids, given = batch.speaker_ids, Prosody(batch.durations, batch.pitch, batch.energy)
+        speaker_ids, given = batch.speaker_ids, Prosody(batch.durations, batch.pitch, batch.energy, batch.mel.shape[1])
         hidden, mask = self._encode(
             batch.phones, batch.phone_lengths, speaker_ids=speaker_ids, style_ids=batch.style_ids
         )
         varied: _Varied = self.variance(
-            hidden, mask, speaker_ids=speaker_ids, minimum=mask, given=given, controls=Controls()
+            hidden,
+            mask,
+            speaker_ids=speaker_ids,
+            minimum=mask,
+            given=given,
+            controls=Controls(),
         )
         return varied
 
@@ -221,11 +228,6 @@ class FastSpeech2(nn.Module):
                     f"{name} of the batch of {batch.utterance_ids[0]} has shape {tuple(values.shape)}, not "
                     f"{tuple(expected)}; variance.level is {self.level!r}, load {name} of the same level"
                 )
-        for i in (batch.durations.sum(dim=1) != batch.mel_lengths).nonzero().flatten().tolist():
-            raise DataError(
-                f"{batch.utterance_ids[i]}: durations add up to {int(batch.durations[i].sum())}, but its "
-                f"mel has {int(batch.mel_lengths[i])} frames; run the prosody stage again"
-            )
 
     def _encode(
         self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, style_ids: Tensor
@@ -296,8 +298,8 @@ class _VarianceAdaptor(nn.Module):
         durations = given.durations
         if durations is None:
             durations = whole_frames(log_durations.expm1() * controls.duration_scale, minimum)
-        num_frames = durations.sum(dim=1)
-        frame_mask = length_mask(num_frames, int(num_frames.max()))
+        lengths = durations.sum(dim=1)
+        frame_mask = length_mask(lengths, given.num_frames or int(lengths.max()))
         heard = durations > 0
         if self.places is not None:
             places = self.places(places_in_phones(durations, frame_mask.shape[1]))

@@ -52,21 +52,24 @@ class AcousticBatches:
         """Give the clips of these ids as one batch.
 
         Raises:
-            DataError: a phone, speaker or style of a clip is not in the inventory.
+            DataError: a phone, speaker or style of a clip is not in the inventory, or its durations do not add up to
+                its mel.
         """
         features, rows = self._features, self._features.utterances.positions(ids)
         codes = [self._phones[start:end] for start, end in self._phone_places(rows)]
         phones, speakers, styles = pad(codes), self._speakers[rows], self._styles[rows]
         for what, found in (("phone", phones), ("speaker", speakers), ("style", styles)):
             _require_known(what, found, ids)
+        durations, num_frames = features.views("durations", ids), features.utterances.numbers["num_frames"][rows]
+        _require_sums(durations, num_frames, ids)
         pitch, energy = self._kinds
         return AcousticBatch(
             utterance_ids=tuple(ids),
             phones=torch.from_numpy(phones),
             phone_lengths=torch.tensor([len(each) for each in codes]),
             mel=_padded(features.views("mel", ids)),
-            mel_lengths=torch.from_numpy(features.utterances.numbers["num_frames"][rows]),
-            durations=_padded(features.views("durations", ids), np.int64),
+            mel_lengths=torch.from_numpy(num_frames),
+            durations=_padded(durations, np.int64),
             pitch=_padded(features.views(pitch, ids)),
             energy=_padded(features.views(energy, ids)),
             speaker_ids=torch.from_numpy(speakers),
@@ -217,6 +220,14 @@ def _require_known(what: str, codes: Positions, ids: Sequence[str]) -> None:
     if codes.min() == NOWHERE:
         name = ids[int(np.argwhere(codes == NOWHERE)[0, 0])]
         raise DataError(f"{name}: its {what} is not among those of the index; rebuild the index")
+
+
+def _require_sums(durations: Sequence[Array], num_frames: Positions, ids: Sequence[str]) -> None:
+    for name, own, frames in zip(ids, durations, num_frames.tolist(), strict=True):
+        if own.sum() != frames:
+            raise DataError(
+                f"{name}: durations add up to {own.sum()}, but its mel has {frames} frames; run the prosody stage again"
+            )
 
 
 def _require_enough(num_clips: int, size: int | None) -> None:

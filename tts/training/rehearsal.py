@@ -26,7 +26,7 @@ def rehearse(task: Task, batch: Batch, step: int) -> None:
     """
     before = _copied(task.state_dict())
     try:
-        task.update([batch], step)
+        _ = task.update([batch], step).grad_norm  # which waits for the device
     except torch.OutOfMemoryError as error:
         raise _too_large(batch, error) from error
     except RuntimeError as error:

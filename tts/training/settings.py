@@ -8,6 +8,8 @@ from pydantic import Field
 
 from tts.config import config
 
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+
 
 @config
 class OptimizerSettings:
@@ -109,7 +111,7 @@ class RunSettings:
         batch: how clips become batches.
         steps: optimizer steps.
         seed: of initialisation, batches and dropout.
-        precision: fp32, or autocast to bf16 or fp16.
+        precision: fp32; tf32, the same but for products of matrices on GPUs; or autocast to bf16 or fp16.
         clip_norm: gradient norm limit; None = off.
         accumulate: batches per optimizer step; processes share them, so their number changes no result.
         ema_decay: of the exported moving average of the weights; None = off.
@@ -133,7 +135,7 @@ class RunSettings:
     batch: BatchSettings
     steps: int = Field(gt=0)
     seed: int = 1234
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    precision: Precision = "fp32"
     clip_norm: float | None = Field(default=None, gt=0)
     accumulate: int = Field(default=1, gt=0)
     ema_decay: float | None = Field(default=None, gt=0, lt=1)

@@ -8,41 +8,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from tts.errors import ConfigError
 from tts.interfaces import AcousticBatch, VocoderBatch
-from tts.losses.adversarial import discriminator_loss, feature_matching_loss, generator_loss
+from tts.losses.adversarial import Judgement, discriminator_loss, feature_matching_loss, generator_loss
 from tts.training.processes import ALONE, Processes
-from tts.training.record import Record, weighted_sum
+from tts.training.record import Record, StepReport, weighted_sum
 from tts.training.seeding import seed_everything
 from tts.training.settings import RunSettings
 from tts.training.updates import MovingAverage, Updater, training_mode
 
 Batch = AcousticBatch | VocoderBatch
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 _ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """What an optimizer step did.
-
-    Attributes:
-        terms: unweighted loss terms, and ``loss``, their weighted sum; means over the clips of the step.
-        lr: learning rate of the network.
-        grad_norm: of the network, before clipping.
-    """
-
-    terms: Mapping[str, float]
-    lr: float
-    grad_norm: float
 
 
 class Task(ABC):
@@ -78,14 +63,13 @@ class Task(ABC):
         return ("loss", *self._own_weights)
 
     def update(self, batches: Sequence[Batch], step: int) -> StepReport:
-        """Make one optimizer step.
+        """Make one optimizer step; weights do not move by a loss or gradient that is not finite, and the report tells.
 
         Args:
             batches: this process' share.
             step: steps done before.
 
         Raises:
-            TrainingError: a loss or gradient is not finite; the network is as it was.
             ConfigError: loss terms and `loss_weights` do not go together.
         """
         record = Record(f"step {step}")
@@ -147,13 +131,12 @@ class Task(ABC):
         record.add(batch.utterance_ids, {"loss": loss, **terms})
         self._updater.backward(loss * share)
 
-    def _move(self, record: Record, step: int) -> StepReport:
+    def _move(self, record: Record, step: int, *, adversary: Record | None = None) -> StepReport:
         """Move the weights along the step's gradients."""
-        terms = record.means(self._processes)
-        norm = self._updater.update(step, record.describe)
+        self._updater.update(step, record)
         if self._average:
             self._average.update(step)
-        return StepReport(terms, self._updater.lr(step), norm)
+        return StepReport(record, self._updater.lr(step), adversary, self._processes)
 
     def _prepare(self, batches: Sequence[Batch]) -> list[Batch]:
         if not self.network.training:
@@ -241,12 +224,12 @@ class AdversarialTask(GeneratorTask):
         """Make one optimizer step of each of the two."""
         segments = [batch for batch in self._prepare(batches) if isinstance(batch, VocoderBatch)]
         if step < self._start_step:
-            return self._move_network(segments, step, kept=None, judged=False)
-        kept, price = self._move_discriminator(segments, step)
+            return self._move_network(segments, step, kept=None, adversary=None)
+        kept, record = self._move_discriminator(segments, step)
         self.discriminator.requires_grad_(requires_grad=False)
-        report = self._move_network(segments, step, kept=kept, judged=True)
+        report = self._move_network(segments, step, kept=kept, adversary=record)
         self.discriminator.requires_grad_(requires_grad=True)
-        return StepReport({**report.terms, "discriminator": price}, report.lr, report.grad_norm)
+        return report
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that changes as the two learn."""
@@ -264,8 +247,8 @@ class AdversarialTask(GeneratorTask):
         weights = self._settings.loss_weights
         return {name: weights[name] for name in weights if name not in _ADVERSARIAL_TERMS}
 
-    def _move_discriminator(self, batches: Sequence[VocoderBatch], step: int) -> tuple[Tensor | None, float]:
-        """Give the waveform of a lone batch, with its graph, and the discriminator's loss."""
+    def _move_discriminator(self, batches: Sequence[VocoderBatch], step: int) -> tuple[Tensor | None, Record]:
+        """Give the waveform of a lone batch, with its graph, and the discriminator's losses."""
         record = Record(f"step {step}, discriminator")
         lone = len(batches) == 1
         for number, batch in enumerate(batches):
@@ -273,31 +256,30 @@ class AdversarialTask(GeneratorTask):
             with torch.set_grad_enabled(lone):  # of several batches, graphs would pile up; they generate again
                 fake = self._generate(self.network, batch)
             with self._autocast():
-                judged = self.discriminator(batch.waveform), self.discriminator(fake.detach())
+                judged = _judge_together(self.discriminator, batch.waveform, fake.detach())
                 loss = discriminator_loss(*judged, objective=self._objective)
             record.add(batch.utterance_ids, {"discriminator": loss})
             self._other.backward(loss / len(batches))
-        price = record.means(self._processes)["discriminator"]
-        self._other.update(step, record.describe)
-        return (fake if lone else None), price
+        self._other.update(step, record)
+        return (fake if lone else None), record
 
     def _move_network(
-        self, batches: Sequence[VocoderBatch], step: int, *, kept: Tensor | None, judged: bool
+        self, batches: Sequence[VocoderBatch], step: int, *, kept: Tensor | None, adversary: Record | None
     ) -> StepReport:
         record = Record(f"step {step}")
-        weights = self._settings.loss_weights if judged else self._own_weights
+        weights = self._settings.loss_weights if adversary else self._own_weights
         for number, batch in enumerate(batches):
             if kept is None:
                 self._seed(step, number)
             fake = self._generate(self.network, batch) if kept is None else kept
             terms = _call_loss(self.network, batch, fake)
-            if judged:
+            if adversary:
                 terms |= self._judge(batch, fake)
             self._learn(batch, terms, weights, record=record, share=1 / len(batches))
-        return self._move(record, step)
+        return self._move(record, step, adversary=adversary)
 
     def _judge(self, batch: VocoderBatch, fake: Tensor) -> dict[str, Tensor]:
-        with self._autocast():
+        with self._autocast(), parametrize.cached():  # the two passes are of the same normed weights
             with torch.no_grad():
                 real = self.discriminator(batch.waveform)
             judged = self.discriminator(fake)
@@ -305,6 +287,16 @@ class AdversarialTask(GeneratorTask):
                 "adversarial": generator_loss(judged, objective=self._objective),
                 "feature_matching": feature_matching_loss(real, judged),
             }
+
+
+def _judge_together(discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[list[Judgement], list[Judgement]]:
+    """Judgements of real and generated waveforms [batch, samples] in one pass, in which no item sees the others."""
+    both = discriminator(torch.cat((real, fake)))
+    size = len(real)
+    return (
+        [(score[:size], [feature[:size] for feature in features]) for score, features in both],
+        [(score[size:], [feature[size:] for feature in features]) for score, features in both],
+    )
 
 
 def _call_loss(network: nn.Module, *arguments: object) -> dict[str, Tensor]:

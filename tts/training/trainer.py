@@ -21,13 +21,16 @@ from tts.training.loading import prefetch
 from tts.training.meter import Meter, peak_memory
 from tts.training.processes import ALONE, Processes
 from tts.training.progress import training_bar
+from tts.training.record import StepReport
 from tts.training.rehearsal import rehearse
 from tts.training.settings import RunSettings
-from tts.training.tasks import Batch, StepReport, Task
+from tts.training.tasks import Batch, Task
 
 logger = logging.getLogger(__name__)
 
 Terms = dict[str, float]
+
+_STEPS_BETWEEN_QUESTIONS = 10
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,7 @@ class Trainer:
         self._share = host.processes.share(settings.accumulate)
         self._device = next(task.network.parameters()).device
         self.progress = Progress()
+        self._unread: list[StepReport] = []
         self._since = time.monotonic()
         self._meter = Meter(self._device)
         if settings.best_by not in task.validation_terms:
@@ -171,14 +175,17 @@ class Trainer:
     def _train(self, curve: Curve | None, batches: Iterator[Batch], show: Callable[[int, float], None]) -> None:
         for step in range(self.progress.step, self._settings.steps):
             report = self._task.update(self._next(batches), step)
-            show(step + 1, report.terms["loss"])
-            self._note(report)
+            self._unread.append(report)
+            self.progress.step += 1
+            if self._device.type == "cpu" or self._is_due(self._settings.log_every):
+                self._read()
+                show(self.progress.step, report.terms["loss"])
             self._do_what_is_due(report, curve)
             if self._is_out_of_patience:
                 logger.info(
                     "no better %s in %d validations; training ends", self._settings.best_by, self.progress.worse
                 )
-            if self._is_out_of_patience or self._host.processes.any(claim=self._host.should_stop()):
+            if self._is_out_of_patience or self._is_told_to_stop():
                 self._save(curve)
                 break
 
@@ -192,15 +199,25 @@ class Trainer:
         if self._is_due(settings.checkpoint_every):
             self._save(curve)
 
+    def _is_told_to_stop(self) -> bool:
+        """Whether any process was; several on GPUs ask one another seldom, since the answer waits for the device."""
+        processes = self._host.processes
+        if processes.size > 1 and self._device.type == "cuda" and self.progress.step % _STEPS_BETWEEN_QUESTIONS:
+            return False
+        return processes.any(claim=self._host.should_stop())
+
     def _is_due(self, every: int) -> bool:
         return self.progress.step % every == 0 or self.progress.step == self._settings.steps
 
-    def _note(self, report: StepReport) -> None:
+    def _read(self) -> None:
+        """Wait for the steps that the device was given, and take in what they did."""
         progress = self.progress
-        progress.step += 1
-        for name, value in report.terms.items():
-            progress.sums[name] = progress.sums.get(name, 0.0) + value
-            progress.counts[name] = progress.counts.get(name, 0) + 1
+        for report in self._unread:
+            for name, value in report.terms.items():
+                progress.sums[name] = progress.sums.get(name, 0.0) + value
+                progress.counts[name] = progress.counts.get(name, 0) + 1
+            _ = report.grad_norm  # which refuses what is not finite
+        self._unread = []
 
     def _validate(self) -> Terms:
         terms = self._task.validate(self._data.validation)
@@ -216,6 +233,7 @@ class Trainer:
         return terms
 
     def _log(self, report: StepReport, validation: Terms, curve: Curve | None) -> None:
+        self._read()
         progress = self.progress
         row = {
             "step": progress.step,
@@ -242,7 +260,11 @@ class Trainer:
         every = self._settings.accumulate
         steps = range(first_step, self._settings.steps)
         indices = (step * every + number for step in steps for number in self._share)
-        return closing(prefetch(self._data.batch, indices, workers=self._host.workers))
+        return closing(prefetch(self._made, indices, workers=self._host.workers))
+
+    def _made(self, index: int) -> Batch:
+        batch = self._data.batch(index)
+        return batch.pinned() if self._device.type == "cuda" else batch
 
     @contextmanager
     def _curve(self) -> Iterator[Curve | None]:
@@ -259,6 +281,7 @@ class Trainer:
             yield curve
 
     def _save(self, curve: Curve | None) -> None:
+        self._read()
         now = time.monotonic()
         self.progress.seconds += now - self._since
         self._since = now

@@ -5,15 +5,15 @@ from __future__ import annotations
 import copy
 import fnmatch
 import logging
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from tts.errors import ConfigError, TrainingError
+from tts.errors import ConfigError
 from tts.training.processes import Processes
+from tts.training.record import Record
 from tts.training.schedules import lr_factor
 from tts.training.settings import OptimizerSettings, RunSettings, ScheduleSettings
 
@@ -63,32 +63,27 @@ class Updater:
         """Add the gradients of a loss to those of this step."""
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
-    def update(self, step: int, describe: Callable[[], str]) -> float:
-        """Move the weights along the gradients, forget these, and give their norm before clipping.
+    def update(self, step: int, record: Record) -> None:
+        """Move the weights along the gradients and forget these; where something is not finite, nothing moves.
+
+        Whether it is, the device alone decides: nobody waits for it.
 
         Args:
             step: of the run.
-            describe: says what the gradients came from, for the message.
-
-        Raises:
-            TrainingError: a gradient is not finite; the weights are as they were.
+            record: of what the gradients came from; takes in their norm.
         """
         gradients = [each.grad for each in self._parameters if each.grad is not None]
         self._processes.average(gradients)
         self._scaler.unscale_(self._optimizer)
         norm = torch.nn.utils.get_total_norm(gradients, foreach=True)
-        value = float(norm)
-        if not math.isfinite(value) and self._scaler.get_scale() <= 1:
-            raise TrainingError(f"step {step}: the gradient is not finite, {describe()}; lower the learning rate")
-        if self._run.clip_norm is not None and value > self._run.clip_norm:
+        record.note_norm(norm, may_overflow=self._may_overflow)
+        if self._run.clip_norm is not None:
             torch.nn.utils.clip_grads_with_norm_(self._parameters, self._run.clip_norm, norm, foreach=True)
         for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
             group["lr"] = peak * self._factor(step)
-        self._scaler.step(self._optimizer)
-        self._scaler.update()
+        self._move(record)
         self._optimizer.zero_grad(set_to_none=True)
         self._average_running_statistics()
-        return value
 
     def state_dict(self) -> dict[str, Any]:
         """Optimizer moments and loss scale."""
@@ -98,6 +93,19 @@ class Updater:
         """Go on from a saved state."""
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
+
+    def _move(self, record: Record) -> None:
+        if self._scaler.is_enabled():
+            self._scaler.step(self._optimizer)
+            self._scaler.update()
+            return
+        # What GradScaler tells fused optimizers, so that they themselves leave a step out.
+        self._optimizer.found_inf = (~record.is_finite()).float()  # type: ignore[attr-defined]
+        self._optimizer.step()
+
+    def _may_overflow(self) -> bool:
+        """Whether loss scaling will deal with an infinite gradient by scaling less."""
+        return self._scaler.is_enabled() and self._scaler.get_scale() > 1
 
     def _factor(self, step: int) -> float:
         return lr_factor(self._schedule, step - self._first_step, steps=self._run.steps - self._first_step)
