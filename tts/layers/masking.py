@@ -54,3 +54,31 @@ class SeparableConv1d(nn.Module):
         """Give [batch, positions, out_channels] for hidden [batch, positions, in_channels]."""
         mixed: Tensor = self.pointwise(self.depthwise(hidden, mask))
         return mixed
+
+
+class MaskedBatchNorm1d(nn.BatchNorm1d):
+    """Batch normalisation over [batch, positions, channels] whose statistics are those of real positions.
+
+    Nothing is picked out by the mask: how many positions are real only the device knows, and nobody waits for it.
+    """
+
+    def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:  # type: ignore[override]
+        """Give [batch, positions, channels] for the same; void where mask [batch, positions] is False."""
+        if not self.training:
+            return super().forward(hidden.flatten(0, 1)).view_as(hidden)
+        hidden = hidden.float()  # sums of half precision lose what they add up
+        count = mask.sum()
+        mean = masked(hidden, mask).sum(dim=(0, 1)) / count
+        centred = masked(hidden - mean, mask)
+        variance = centred.square().sum(dim=(0, 1)) / count
+        self._follow(mean.detach(), (variance * count / (count - 1).clamp(min=1)).detach())
+        return centred * (self.weight * torch.rsqrt(variance + self.eps)) + self.bias
+
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.momentum is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)

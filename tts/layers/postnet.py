@@ -12,7 +12,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from tts.config import config
-from tts.layers.masking import MaskedConv1d
+from tts.layers.masking import MaskedBatchNorm1d, MaskedConv1d, masked
 
 
 @config
@@ -40,17 +40,14 @@ class PostNet(nn.Module):
         channels = [n_mels, *[config.hidden] * (config.layers - 1), n_mels]
         pairs = list(itertools.pairwise(channels))
         self.convolutions = nn.ModuleList(MaskedConv1d(a, b, config.kernel) for a, b in pairs)
-        self.norms = nn.ModuleList(nn.BatchNorm1d(b) for _, b in pairs)
+        self.norms = nn.ModuleList(MaskedBatchNorm1d(b) for _, b in pairs)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
         """Give [batch, frames, mels] for the same, zero where mask [batch, frames] is False."""
         hidden = mel
         for i, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
-            convolved = convolution(hidden, mask)
-            # Only real frames enter the batch statistics.
-            normed = norm(convolved[mask])
+            normed = norm(convolution(hidden, mask), mask)
             activated = normed if i == len(self.norms) - 1 else torch.tanh(normed)
-            zeros = torch.zeros_like(convolved, dtype=activated.dtype)
-            hidden = zeros.masked_scatter(mask.unsqueeze(-1), self.dropout(activated))
+            hidden = masked(self.dropout(activated), mask)
         return hidden
