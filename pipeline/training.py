@@ -31,7 +31,6 @@ from tts.training.settings import RunSettings
 from tts.training.starting import start_discriminator_from, start_from
 from tts.training.tasks import AdversarialTask, GeneratorTask, SupervisedTask, Task
 from tts.training.trainer import TrainingData
-from tts.training.updates import freeze
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,6 @@ class Run:
             start_from(network, saved, system=self.settings.system, inventory=self.inventory)
             if discriminator is not None:
                 start_discriminator_from(discriminator, saved)
-        freeze(network, self.settings.freeze)
         if discriminator is None:
             kind = SupervisedTask if self.system.task == "supervised" else GeneratorTask
             return kind(network.to(device), self.settings, processes)

@@ -24,7 +24,7 @@ from tts.training.seeding import seed_everything
 from tts.training.settings import BatchSettings, ScheduleSettings
 from tts.training.tasks import GeneratorTask, _judge_together
 from tts.training.trainer import Trainer
-from tts.training.updates import freeze
+from tts.training.updates import MovingAverage
 
 
 @pytest.mark.parametrize("where", ["loss", "gradient"])
@@ -215,26 +215,6 @@ def seeded(make, *arguments):
     return make(*arguments)
 
 
-def test_frozen_parameters_and_their_statistics_stay(acoustic, inventory, caplog):
-    caplog.set_level("INFO")
-    run = settings(freeze=["body.*"])
-    network = ToyAcoustic(inventory)
-    freeze(network, run.freeze)
-    task, data = acoustic_run(acoustic, inventory, run, network=network)
-    before = {name: tensor.clone() for name, tensor in network.body.state_dict().items()}
-    task.update([data.batch(0), data.batch(1)], 5)
-    assert all(torch.equal(tensor, network.body.state_dict()[name]) for name, tensor in before.items())
-    assert "freeze 'body.*': 6 tensors" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("pattern", "message"), [("encoder.*", "begin with body, speakers, symbols"), ("*", "nothing to train")]
-)
-def test_patterns_that_match_nothing_or_everything_are_refused(inventory, pattern, message):
-    with pytest.raises(ConfigError, match=message):
-        freeze(ToyAcoustic(inventory), (pattern,))
-
-
 def test_the_discriminator_waits_for_its_step_and_is_never_moved_by_the_network(recordings):
     task, data = vocoder_run(recordings, adversarial_settings(accumulate=1))
     before = {name: tensor.clone() for name, tensor in task.discriminator.state_dict().items()}
@@ -255,6 +235,21 @@ def test_a_vocoder_without_adversary_learns_from_its_own_loss(recordings):
     for step in range(12):
         task.update([plan(0)], step)
     assert task.validate([plan(0)])["loss"] < before
+
+
+def test_the_moving_average_has_its_known_values():
+    network = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))
+    nn.init.zeros_(network[0].weight)
+    average = MovingAverage(network, 0.5)
+    nn.init.ones_(network[0].weight)
+    network[1].running_mean.fill_(3.0)
+    values = []
+    for step in (0, 1, 100):
+        average.update(step)
+        values.append(average.network[0].weight.item())
+    # Decays of 1/10, 2/11, and 0.5 once (1 + step) / (10 + step) is above it.
+    assert values == pytest.approx([1 - 0.1, 1 - 0.1 * 2 / 11, 1 - 0.1 * 2 / 11 * 0.5])
+    assert average.network[1].running_mean.item() == 3.0
 
 
 def test_validation_is_of_the_moving_average_and_always_the_same(acoustic, inventory):

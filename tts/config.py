@@ -71,9 +71,8 @@ def _valid_keys(cls: object, path: list[str]) -> list[str]:
     """Field names of the (nested) config that `path` leads to."""
     for part in path:
         cls = _step(cls, part)
-    if dataclasses.is_dataclass(cls):
-        return [field.name for field in dataclasses.fields(cls)]
-    return []
+    found = [each for each in _alternatives(cls) if dataclasses.is_dataclass(each)]
+    return [field.name for each in found for field in dataclasses.fields(each)]
 
 
 def _step(cls: object, part: str) -> object:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from tts.config import config
 
@@ -97,6 +97,34 @@ class AdversarySettings:
 
 @config
 class RunSettings:
+@config
+class Freeze:
+    """Parameters that stay as they are for a span of steps.
+
+    Attributes:
+        pattern: of their names (fnmatch), for example ``encoder.*``.
+        start: first step that leaves them, counted from 0.
+        end: first step that moves them again; None = none does.
+    """
+
+    pattern: str
+    start: int = Field(default=0, ge=0)
+    end: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a span without a step."""
+        if self.end is not None and self.end <= self.start:
+            raise ValueError(f"end {self.end} leaves no step from start {self.start} on; raise it, or remove the span")
+
+    def holds(self, step: int) -> bool:
+        """Whether a step is in the span."""
+        return self.start <= step and (self.end is None or step < self.end)
+
+
+def _whole_run(value: object) -> object:
+    return {"pattern": value} if isinstance(value, str) else value
+
+
     """One training run.
 
     Attributes:
@@ -120,7 +148,7 @@ class RunSettings:
         export: the weights of the last step, or those that were best.
         patience: training ends after so many validations in a row that were not better; None = it never does.
         init_from: name of another run whose weights this one starts from.
-        freeze: name patterns (fnmatch) of parameters that stay as they are.
+        freeze: parameters that stay as they are; a pattern alone holds for the whole run.
     """
 
     system: str
@@ -146,7 +174,7 @@ class RunSettings:
     export: Literal["last", "best"] = "last"
     patience: int | None = Field(default=None, gt=0)
     init_from: str | None = None
-    freeze: tuple[str, ...] = ()
+    freeze: tuple[Annotated[Freeze, BeforeValidator(_whole_run)], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""
@@ -154,3 +182,6 @@ class RunSettings:
             raise ValueError("loss_weights are all 0; give at least one term a weight")
         if self.adversary is not None and self.adversary.start_step >= self.steps:
             raise ValueError(f"adversary.start_step {self.adversary.start_step} is never reached in {self.steps} steps")
+        for span in self.freeze:
+            if span.start >= self.steps:
+                raise ValueError(f"freeze {span.pattern!r}: start {span.start} is never reached in {self.steps} steps")

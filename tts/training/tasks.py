@@ -17,11 +17,12 @@ from torch.nn.utils import parametrize
 from tts.errors import ConfigError
 from tts.interfaces import AcousticBatch, VocoderBatch
 from tts.losses.adversarial import Judgement, discriminator_loss, feature_matching_loss, generator_loss
+from tts.training.freezing import Freezing, training_mode
 from tts.training.processes import ALONE, Processes
 from tts.training.record import Record, StepReport, weighted_sum
 from tts.training.seeding import seed_everything
 from tts.training.settings import RunSettings
-from tts.training.updates import MovingAverage, Updater, training_mode
+from tts.training.updates import MovingAverage, Updater
 
 Batch = AcousticBatch | VocoderBatch
 
@@ -35,6 +36,7 @@ class Task(ABC):
 
     Attributes:
         network: what is trained.
+        freezing: says which of its parameters are not, in which steps.
     """
 
     def __init__(self, network: nn.Module, settings: RunSettings, processes: Processes = ALONE) -> None:
@@ -47,6 +49,7 @@ class Task(ABC):
         """
         training_mode(network)
         self.network = network
+        self.freezing = Freezing(network, settings.freeze, steps=settings.steps)
         self._settings, self._processes = settings, processes
         self._device = next(network.parameters()).device
         self._updater = Updater(network, settings.optimizer, settings.schedule, run=settings, processes=processes)
@@ -72,6 +75,7 @@ class Task(ABC):
         Raises:
             ConfigError: loss terms and `loss_weights` do not go together.
         """
+        self.freezing.apply(step)
         record = Record(f"step {step}")
         for number, batch in enumerate(self._prepare(batches)):
             self._seed(step, number)
@@ -94,6 +98,10 @@ class Task(ABC):
             terms = self._own_terms(network, batch)
             record.add(batch.utterance_ids, {"loss": weighted_sum(terms, self._own_weights), **terms})
         return record.means()
+
+    def heaviest_step(self, first: int) -> int:
+        """Give the step from `first` on that takes the most memory."""
+        return self.freezing.heaviest(first)
 
     def exported(self) -> nn.Module:
         """Give the network to keep: the moving average where there is one."""
@@ -222,6 +230,7 @@ class AdversarialTask(GeneratorTask):
 
     def update(self, batches: Sequence[Batch], step: int) -> StepReport:
         """Make one optimizer step of each of the two."""
+        self.freezing.apply(step)
         segments = [batch for batch in self._prepare(batches) if isinstance(batch, VocoderBatch)]
         if step < self._start_step:
             return self._move_network(segments, step, kept=None, adversary=None)
@@ -230,6 +239,10 @@ class AdversarialTask(GeneratorTask):
         report = self._move_network(segments, step, kept=kept, adversary=record)
         self.discriminator.requires_grad_(requires_grad=True)
         return report
+
+    def heaviest_step(self, first: int) -> int:
+        """Give the step from `first` on that takes the most memory, the discriminator's included."""
+        return super().heaviest_step(max(first, self._start_step))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that changes as the two learn."""

@@ -137,16 +137,11 @@ class Trainer:
         return self._is_complete
 
     def _go_on(self) -> None:
-        rehearse(self._task, self._data.largest(), max(self.progress.step, self._first_whole_step))
+        rehearse(self._task, self._data.largest(), self._task.heaviest_step(self.progress.step))
         self._since, self._meter = time.monotonic(), Meter(self._device)
         first, total = self.progress.step, self._settings.steps
         with self._curve() as curve, self._batches(first) as batches, training_bar(first, total) as show:
             self._train(curve, batches, show)
-
-    @property
-    def _first_whole_step(self) -> int:
-        """The first step in which the adversary, if there is one, takes part."""
-        return self._settings.adversary.start_step if self._settings.adversary else 0
 
     @property
     def _is_complete(self) -> bool:

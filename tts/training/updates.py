@@ -1,9 +1,8 @@
-"""How weights move: parameter groups, freezing, clipping, loss scaling, and their moving average."""
+"""How weights move: parameter groups, clipping, loss scaling, and their moving average."""
 
 from __future__ import annotations
 
 import copy
-import fnmatch
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tts.errors import ConfigError
+from tts.training.patterns import matching
 from tts.training.processes import Processes
 from tts.training.record import Record
 from tts.training.schedules import lr_factor
@@ -134,30 +133,6 @@ class MovingAverage:
             ours.copy_(theirs)
 
 
-def freeze(network: nn.Module, patterns: tuple[str, ...]) -> None:
-    """Fix the parameters whose names match, and say which.
-
-    Raises:
-        ConfigError: a pattern matches nothing, or nothing is left to train.
-    """
-    for pattern in patterns:
-        matched = [network.get_parameter(name) for name in _matching(network, pattern, "freeze")]
-        for parameter in matched:
-            parameter.requires_grad = False
-        logger.info("freeze %r: %d tensors, %d values", pattern, len(matched), sum(p.numel() for p in matched))
-    if not any(parameter.requires_grad for parameter in network.parameters()):
-        raise ConfigError("freeze: the patterns leave nothing to train; remove one")
-
-
-def training_mode(network: nn.Module) -> None:
-    """Set to training mode, but for modules whose every parameter is frozen: their running statistics stay too."""
-    network.train()
-    for module in network.modules():
-        own = list(module.parameters())
-        if own and not any(parameter.requires_grad for parameter in own):
-            module.eval()
-
-
 def _optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
     groups = [
         {"params": parameters, "lr": settings.lr * factor}
@@ -173,19 +148,10 @@ def _optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.O
 def _by_factor(network: nn.Module, settings: OptimizerSettings) -> Iterator[tuple[float, list[nn.Parameter]]]:
     left = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
     for pattern, factor in settings.lr_factors.items():
-        matched = [left.pop(name) for name in _matching(network, pattern, "lr_factors") if name in left]
+        matched = [left.pop(name) for name in matching(network, pattern, what="lr_factors") if name in left]
         logger.info("lr_factors %r: %d tensors at %g times the learning rate", pattern, len(matched), factor)
         yield factor, matched
     yield 1.0, list(left.values())
-
-
-def _matching(network: nn.Module, pattern: str, what: str) -> list[str]:
-    names = [name for name, _ in network.named_parameters()]
-    matched = fnmatch.filter(names, pattern)
-    if not matched:
-        parts = sorted({name.split(".")[0] for name in names})
-        raise ConfigError(f"{what}: {pattern!r} matches no parameter; names begin with {', '.join(parts)}")
-    return matched
 
 
 def _running_statistics(network: nn.Module) -> Iterator[Tensor]:
