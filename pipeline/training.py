@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,12 @@ from tts.training.batching import (
     vocoder_validation,
 )
 from tts.training.export import export_model, read_model
-from tts.training.processes import Processes
+from tts.training.fitting import fitted
+from tts.training.processes import ALONE, Processes
 from tts.training.seeding import seed_everything
 from tts.training.settings import RunSettings
 from tts.training.starting import start_discriminator_from, start_from
-from tts.training.tasks import AdversarialTask, GeneratorTask, SupervisedTask, Task
+from tts.training.tasks import AdversarialTask, Batch, GeneratorTask, SupervisedTask, Task
 from tts.training.trainer import TrainingData
 
 
@@ -78,6 +79,30 @@ class Run:
         reader = AcousticBatches(features, self.inventory, network.level)  # type: ignore[arg-type]
         plan = AcousticTraining(reader, features.num_frames(train), settings, seed=self.settings.seed)
         return TrainingData(plan, plan.largest, acoustic_validation(reader, features.num_frames(validation), settings))
+
+    def fitted(self, work: Path, processes: Processes) -> Run:
+        """Give the run with a batch that fits into memory, if `batch.auto` is on.
+
+        Args:
+            work: its folder of states.
+            processes: those who train together.
+
+        Raises:
+            MemoryShortageError: not even one clip fits.
+        """
+        if not self.settings.batch.auto:
+            return self
+
+        def make(settings: RunSettings) -> tuple[Task, Batch]:
+            run = replace(self, settings=settings)
+            task = run.task(processes.device, ALONE)
+            return task, run.data(task.network).largest()
+
+        ids = [*self._select("train"), *self._select("validation")]
+        longest = max(self.features.num_frames(ids).values(), default=0)
+        return replace(
+            self, settings=fitted(self.settings, make, longest_clip=longest, directory=work, processes=processes)
+        )
 
     def export(self, folder: Path, task: Task) -> None:
         """Write the model folder."""

@@ -57,12 +57,13 @@ def _train(name: str) -> None:
     from tts.training.trainer import Host, Trainer
 
     with stage("train", name) as current, stop_on_signals() as should_stop, joined(current.runtime.device) as processes:
-        run = read_run(current.params, current.paths, name)
-        settings, workers = run.settings, current.runtime.num_workers
+        run, workers = read_run(current.params, current.paths, name), current.runtime.num_workers
         threads, is_vocoder = max(1, workers // processes.size), run.system.kind == "vocoder"
-        prepare_device(settings.precision, num_threads=threads, equal_batches=is_vocoder)
-        code = Code(module_of(settings.system))
+        prepare_device(run.settings.precision, num_threads=threads, equal_batches=is_vocoder)
+        code = Code(module_of(run.settings.system))
         work = current.work(code, content_of(current.params, current.paths, name))
+        run = run.fitted(work, processes)
+        settings = run.settings
         task = run.task(processes.device, processes)
         mode = current.runtime.wandb if processes.is_first else "disabled"
         with tracked(

@@ -9,6 +9,7 @@ TtsError
 ├── AlignmentError    phones could not be placed in time
 ├── DataError         tables and shards disagree (the invariant gate)
 ├── TrainingError     a run cannot start or cannot go on
+│   └── MemoryShortageError   its largest batch does not fit
 └── CheckpointError   a model folder cannot be read, or two do not fit together
 
 Messages say what is wrong, where, with the value, and what to do about it, in one line.
@@ -49,6 +50,10 @@ class DataError(TtsError):
 
 class TrainingError(TtsError):
     """A run cannot start or cannot go on."""
+
+
+class MemoryShortageError(TrainingError):
+    """The largest batch of a run does not fit into memory."""
 
 
 class CheckpointError(TtsError):

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from tts.errors import TrainingError
+from tts.errors import MemoryShortageError
 from tts.interfaces import AcousticBatch
 from tts.training.tasks import Batch, Task
 
@@ -22,7 +22,8 @@ def rehearse(task: Task, batch: Batch, step: int) -> None:
         step: one in which all networks take part.
 
     Raises:
-        TrainingError: memory does not suffice, or what training itself raises.
+        MemoryShortageError: memory does not suffice.
+        TrainingError: what training itself raises.
     """
     before = _copied(task.state_dict())
     try:
@@ -37,12 +38,21 @@ def rehearse(task: Task, batch: Batch, step: int) -> None:
         task.load_state_dict(before)
 
 
-def _too_large(batch: Batch, error: RuntimeError) -> TrainingError:
-    size, frames = batch.mel.shape[0], batch.mel.shape[1 if isinstance(batch, AcousticBatch) else 2]
+def _too_large(batch: Batch, error: RuntimeError) -> MemoryShortageError:
+    is_acoustic = isinstance(batch, AcousticBatch)
+    size, frames = batch.mel.shape[0], batch.mel.shape[1 if is_acoustic else 2]
     reason = str(error).strip().splitlines()[0]
-    return TrainingError(
-        f"the largest batch, {size} clips of up to {frames} frames, does not fit into memory ({reason}); lower "
-        "batch.size or batch.max_frames, and raise accumulate to learn from as many clips in a step"
+    if size > 1:
+        remedy = (
+            "lower batch.size or batch.max_frames, and raise accumulate to learn from as many clips in a step; "
+            "batch.auto does so by itself when a run starts"
+        )
+    else:
+        less = "leave the longest clips out of the corpus" if is_acoustic else "lower batch.segment_frames"
+        remedy = f"{less}, take a smaller model, or set precision to bf16"
+    clips = f"{size} clips of up to" if size > 1 else "one clip of"
+    return MemoryShortageError(
+        f"the largest batch, {clips} {frames} frames, does not fit into memory ({reason}); {remedy}"
     )
 
 

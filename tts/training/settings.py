@@ -67,11 +67,13 @@ class BatchSettings:
         size: clips per batch at most; None = as many as `max_frames` allows.
         max_frames: padded mel frames per batch at most, longest clip times clips (acoustic models); None = no limit.
         segment_frames: mel frames cut from each clip (vocoders); None = whole clips.
+        auto: a batch that does not fit into memory is halved, and `accumulate` doubled, until it does.
     """
 
     size: int | None = Field(default=None, gt=0)
     max_frames: int | None = Field(default=None, gt=0)
     segment_frames: int | None = Field(default=None, gt=0)
+    auto: bool = False
 
     def __post_init__(self) -> None:
         """Refuse batches without a limit."""
@@ -95,8 +97,6 @@ class AdversarySettings:
     objective: Literal["lsgan", "hinge"] = "lsgan"
 
 
-@config
-class RunSettings:
 @config
 class Freeze:
     """Parameters that stay as they are for a span of steps.
@@ -125,6 +125,8 @@ def _whole_run(value: object) -> object:
     return {"pattern": value} if isinstance(value, str) else value
 
 
+@config
+class RunSettings:
     """One training run.
 
     Attributes:

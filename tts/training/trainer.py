@@ -152,7 +152,7 @@ class Trainer:
         return self._settings.patience is not None and self.progress.worse >= self._settings.patience
 
     def metrics(self) -> dict[str, Any]:
-        """Last and best validation terms, steps, time and device."""
+        """Last and best validation terms, steps, time, device, and the batches that fitted into its memory."""
         progress = self.progress
         cuda = self._device.type == "cuda"
         return {
@@ -163,6 +163,8 @@ class Trainer:
             "device": torch.cuda.get_device_name(self._device) if cuda else self._device.type,
             "device_hours": progress.seconds * self._host.processes.size / 3600,
             "peak_memory_mb": peak_memory(self._device) / 1e6,
+            "batch": to_plain(self._settings.batch),
+            "accumulate": self._settings.accumulate,
             "last": progress.last,
             "best": progress.best,
         }
