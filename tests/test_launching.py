@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+import torch
 from conftest import ROOT
 from safetensors.torch import load_file
 from test_resuming import stage_project
@@ -18,6 +19,7 @@ from pipeline.launching import is_to_be_launched, launch
 from pipeline.runtime import Runtime
 from tts.config import build
 from tts.errors import ConfigError
+from tts.training.processes import choose_device
 
 
 def start_training(root, **runtime):
@@ -80,6 +82,15 @@ def test_what_cannot_be_started_is_said_before(values, accumulate, devices, mess
     runtime = build(Runtime, values, where="runtime")
     with pytest.raises(ConfigError, match=message):
         launch(["train", "toy"], runtime, accumulate=accumulate, num_devices=devices)
+
+
+def test_a_process_without_a_device_of_its_own_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert choose_device("auto", number=1) == torch.device("cuda", 1)
+    assert choose_device("cpu", number=2) == torch.device("cpu")
+    with pytest.raises(ConfigError, match="process 3 of this machine finds 2 CUDA devices; each needs its own"):
+        choose_device("auto", number=2)
 
 
 def test_machines_must_know_where_to_meet():

@@ -64,10 +64,11 @@ def test_weight_norm_is_folded_in_files_and_split_again_in_training(tmp_path, re
     assert "conv.parametrizations.weight.original0" in dict(started.named_parameters())
 
 
-def test_a_model_of_a_newer_release_is_refused(tmp_path, inventory):
+@pytest.mark.parametrize("version", [2, 0, -1, "1", None])
+def test_a_model_of_a_newer_release_is_refused(tmp_path, inventory, version):
     folder = export(tmp_path / "model", ToyAcoustic(inventory), inventory)
-    edit_config(folder, format_version=2)
-    with pytest.raises(CheckpointError, match=r"format_version 2 is unknown here .*update the toolkit"):
+    edit_config(folder, format_version=version)
+    with pytest.raises(CheckpointError, match=rf"format_version {version} is unknown here .*update the toolkit"):
         read_model(folder)
 
 

@@ -338,5 +338,21 @@ def test_a_terminated_stage_says_so_and_goes_on_to_the_same_model(tmp_path, toy_
     assert load_model(broken / "models/toy").network(torch.zeros(1, 8, 20)).shape == (1, 20 * 64)
 
 
+def test_fewer_steps_make_another_run_and_the_first_one_keeps_its_state(tmp_path, toy_folders):
+    root = stage_project(tmp_path, toy_folders, steps=2000)
+    child = train_in(root)
+    while not (list(root.glob(".tts_cache/train/*/state-*.pt")) or has_ended(child)):
+        time.sleep(0.01)
+    os.kill(child, signal.SIGTERM)
+    assert exit_code(child) == 75
+    kept = set(root.glob(".tts_cache/train/*/state-*.pt"))
+    values = json.loads((root / "params.yaml").read_text())
+    values["runs"]["toy"]["steps"] = 5
+    (root / "params.yaml").write_text(json.dumps(values))
+    assert exit_code(train_in(root)) == 0
+    assert json.loads((root / "metrics/runs/toy.json").read_text())["steps"] == 5
+    assert kept < set(root.glob(".tts_cache/train/*/state-*.pt"))
+
+
 def has_ended(child):
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None

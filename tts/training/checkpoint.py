@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import pickle
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -67,13 +68,13 @@ def load_best(directory: Path) -> dict[str, Any]:
     """Read the weights that were best.
 
     Raises:
-        CheckpointError: the file is damaged.
+        CheckpointError: the file is damaged, or holds code.
     """
     path = directory / _BEST
     fault = _fault(path)
     if fault is not None:
         raise CheckpointError(f"{path}: is damaged ({fault}); delete the folder to train from the start")
-    return dict(torch.load(path, map_location="cpu", weights_only=True))
+    return _read(path)
 
 
 def _save(path: Path, state: Mapping[str, Any]) -> None:
@@ -95,17 +96,27 @@ def load_state(directory: Path) -> dict[str, Any] | None:
     A damaged one is left out with a warning.
 
     Raises:
-        CheckpointError: there are states, and all are damaged.
+        CheckpointError: there are states, and all are damaged; or the newest whole one holds code.
     """
     paths = _states(directory)
     for path in reversed(paths):
         fault = _fault(path)
         if fault is None:
-            return dict(torch.load(path, map_location="cpu", weights_only=True))
+            return _read(path)
         logger.warning("%s is damaged (%s) and left out; training goes on from the state before it", path, fault)
     if paths:
         raise CheckpointError(f"{directory}: every saved state is damaged; delete the folder to train from the start")
     return None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except (pickle.UnpicklingError, RuntimeError) as error:  # the latter where the zip is not one of torch's
+        raise CheckpointError(
+            f"{path}: holds more than tensors and plain values; it may run code and is refused, so delete it if you do "
+            "not know where it comes from"
+        ) from error
 
 
 def _write(file: BinaryIO, state: Mapping[str, Any]) -> None:

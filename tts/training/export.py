@@ -95,7 +95,7 @@ def read_model(directory: Path) -> SavedModel:
     """
     description = _read_description(directory / "config.json")
     version = description.get("format_version")
-    if not isinstance(version, int) or version > FORMAT_VERSION:
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise CheckpointError(
             f"{directory}: format_version {version} is unknown here (1 to {FORMAT_VERSION} are); update the toolkit"
         )
@@ -147,14 +147,27 @@ def read_tensors(path: Path) -> Tensors:
     """Read a safetensors file.
 
     Raises:
-        CheckpointError: it is missing or not of that format.
+        CheckpointError: it is missing, cut off, or not of that format.
     """
     try:
         return load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
+    except OSError as error:
         raise CheckpointError(
-            f"{path}: cannot be read as safetensors ({error}); pickled checkpoints are refused, since they can run code"
+            f"{path}: cannot be read ({error}); a model folder holds config.json and model.safetensors"
         ) from error
+    except safetensors.SafetensorError as error:
+        if _is_pickled(path):
+            remedy = "pickled checkpoints are refused, since they can run code; export the model again"
+        else:
+            remedy = "the file is cut off or damaged; copy it again, or export the model again"
+        raise CheckpointError(f"{path}: is no safetensors file ({error}); {remedy}") from error
+
+
+def _is_pickled(path: Path) -> bool:
+    """Whether a file begins as torch's files do; byte 8 of a safetensors file opens its header."""
+    with path.open("rb") as file:
+        head = file.read(9)
+    return head.startswith((b"PK", b"\x80")) and head[8:] != b"{"
 
 
 def require_fitting(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], *, where: str) -> None:

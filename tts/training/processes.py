@@ -86,7 +86,7 @@ def joined(device: Literal["auto", "cpu", "cuda"]) -> Iterator[Processes]:
     """Yield this process' place: alone, or among those that ``torchrun`` started.
 
     Raises:
-        ConfigError: there is no CUDA device though one is asked for.
+        ConfigError: there is no CUDA device though one is asked for, or fewer than processes.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         yield Processes(device=choose_device(device))
@@ -103,12 +103,19 @@ def choose_device(device: Literal["auto", "cpu", "cuda"], *, number: int = 0) ->
     """Give the device to run on; auto is cuda where there is one.
 
     Raises:
-        ConfigError: cuda is asked for and absent.
+        ConfigError: cuda is asked for and absent, or has no device of this number.
     """
     present = torch.cuda.is_available()
     if device == "cuda" and not present:
         raise ConfigError("device cuda is asked for in runtime.yaml, but torch finds none; set it to auto or cpu")
-    return torch.device("cuda", number) if device != "cpu" and present else _CPU
+    if device == "cpu" or not present:
+        return _CPU
+    if number >= torch.cuda.device_count():
+        raise ConfigError(
+            f"process {number + 1} of this machine finds {torch.cuda.device_count()} CUDA devices; each needs its own, "
+            "so start fewer processes, or set device to cpu in runtime.yaml"
+        )
+    return torch.device("cuda", number)
 
 
 def _by_type(tensors: Iterable[Tensor]) -> Iterator[list[Tensor]]:
