@@ -104,15 +104,15 @@ class Run:
             self, settings=fitted(self.settings, make, longest_clip=longest, directory=work, processes=processes)
         )
 
-    def export(self, folder: Path, task: Task) -> None:
-        """Write the model folder."""
+    def export(self, folder: Path, task: Task, *, steps: int) -> None:
+        """Write the model folder of a task that made so many steps."""
         export_model(
             folder,
             task.exported(),
             system=self.settings.system,
             model=to_plain(self.config),
             inventory=self.inventory,
-            training={"settings": to_plain(self.settings), "steps": self.settings.steps},
+            training={"settings": to_plain(self.settings), "steps": steps},
             discriminator=task.discriminator if isinstance(task, AdversarialTask) else None,
         )
 

@@ -76,9 +76,9 @@ def _train(name: str) -> None:
                 raise typer.Exit(INTERRUPTED)
         if processes.is_first:
             with replaced_directory(current.paths.model(name)) as folder:
-                run.export(folder, task)
+                run.export(folder, task, steps=trainer.progress.step)
             with replaced_file(current.paths.run_curve(name)) as file:
                 shutil.copyfile(trainer.curve_path, file)
             write_json(current.paths.run_metrics(name), trainer.metrics())
         current.say(f"wrote {current.paths.model(name)}")
-        current.say(f"{settings.steps} steps, validation loss {trainer.progress.last['loss']:.4g}")
+        current.say(f"{trainer.progress.step} steps, validation loss {trainer.progress.last['loss']:.4g}")
