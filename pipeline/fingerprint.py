@@ -35,6 +35,7 @@ FRAME = frozenset(
         ),
         *(f"pipeline.{name}" for name in ("alignment_comparison", "progress", "runtime", "stage", "yaml")),
         *(f"pipeline.{name}" for name in ("chunks", "local_executor", "ray_executor")),
+        *(f"pipeline.{name}" for name in ("hosting", "provenance", "sample_files", "tracking")),
         *("tts.config", "tts.errors", "tts.models", "tts.registry"),
     }
 )

@@ -27,6 +27,7 @@ class Runtime:
             `accumulate` of a run.
         nodes: machines that train together, each with as many processes; `tts train` is started on all of them.
         rendezvous: where they meet, as host:port of one of them.
+        samples: validation clips that training draws and speaks at each validation.
         wandb: offline keeps runs below .tts_cache; disabled writes none.
         mirror: folder or base URL with archives under their published file names, looked at before the web.
     """
@@ -38,6 +39,7 @@ class Runtime:
     processes: int = Field(default=1, ge=1)
     nodes: int = Field(default=1, ge=1)
     rendezvous: str | None = Field(default=None, pattern=r"^[^:/]+:\d+$")
+    samples: int = Field(default=1, ge=0)
     wandb: Literal["offline", "online", "disabled"] = "offline"
     mirror: str | None = Field(default=None, min_length=1)
 

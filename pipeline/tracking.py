@@ -1,4 +1,4 @@
-"""Curves in Weights & Biases: offline by default, and never in the way of a run."""
+"""Curves and samples in Weights & Biases: offline by default, and never in the way of a run."""
 
 from __future__ import annotations
 
@@ -8,17 +8,66 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.provenance import Provenance
+
 logger = logging.getLogger(__name__)
 
 Mode = Literal["offline", "online", "disabled"]
-OnRow = Callable[[Mapping[str, float]], None]
 
 _PATIENCE_SECONDS = 30
+_LONGEST_TAG = 64  # wandb refuses runs with longer ones
+_NOWHERE = Provenance(None, None, None, None)
+
+
+class Tracker:
+    """Takes in what a run tells; once tracking fails, it does nothing."""
+
+    def __init__(self) -> None:
+        self._run: Any = None
+
+    def start(self, make: Callable[[], Any]) -> None:
+        """Begin, with a run of wandb."""
+        with self._giving_up():
+            self._run = make()
+
+    def row(self, row: Mapping[str, float]) -> None:
+        """Take in a row of the curve."""
+        with self._giving_up():
+            if self._run is not None:
+                self._run.log(dict(row), step=int(row["step"]))
+
+    def samples(self, step: int, folder: Path) -> None:
+        """Take in the pictures and sounds of a step, which are named by their utterances."""
+        with self._giving_up():
+            if self._run is not None:
+                self._run.log(_media(folder), step=step)
+
+    def finish(self) -> None:
+        """Write what is left."""
+        if self._run is not None:
+            with suppress(*_failures()):  # too late to matter
+                self._run.finish()
+
+    @contextmanager
+    def _giving_up(self) -> Iterator[None]:
+        try:
+            yield
+        except _failures() as error:
+            logger.warning("wandb: %s; training goes on without it", error)
+            self._run = None
 
 
 @contextmanager
-def tracked(name: str, config: Mapping[str, Any], *, key: str, mode: Mode, directory: Path) -> Iterator[OnRow]:
-    """Yield a function that takes in rows of the curve; once tracking fails, it does nothing.
+def tracked(
+    name: str,
+    config: Mapping[str, Any],
+    *,
+    key: str,
+    mode: Mode,
+    directory: Path,
+    origin: Provenance = _NOWHERE,
+) -> Iterator[Tracker]:
+    """Yield what takes in rows and samples of a run; once tracking fails, it does nothing.
 
     Args:
         name: of the run.
@@ -26,31 +75,24 @@ def tracked(name: str, config: Mapping[str, Any], *, key: str, mode: Mode, direc
         key: the same for all sittings of a run, so that they make one curve.
         mode: offline keeps everything in `directory`, for ``wandb sync``.
         directory: for its files.
+        origin: experiment and commit.
     """
+    tracker = Tracker()
     if mode == "disabled":
-        yield _nothing
+        yield tracker
         return
-    failures = _failures()
-    runs: list[Any] = []
-
-    def log(row: Mapping[str, float]) -> None:
-        try:
-            for run in runs:
-                run.log(dict(row), step=int(row["step"]))
-        except failures as error:
-            _give_up(error)
-            runs.clear()
-
+    tracker.start(lambda: _start(name, config, key=key, mode=mode, directory=directory.resolve(), origin=origin))
     try:
-        runs.append(_start(name, config, key=key, mode=mode, directory=directory.resolve()))
-    except failures as error:
-        _give_up(error)
-    try:
-        yield log
+        yield tracker
     finally:
-        with suppress(*failures):  # said before, or too late to matter
-            for run in runs:
-                run.finish()
+        tracker.finish()
+
+
+def _media(folder: Path) -> dict[str, Any]:
+    import wandb
+
+    pictures = {f"pictures/{file.stem}": wandb.Image(str(file)) for file in sorted(folder.glob("*.png"))}
+    return pictures | {f"sounds/{file.stem}": wandb.Audio(str(file)) for file in sorted(folder.glob("*.wav"))}
 
 
 def _failures() -> tuple[type[Exception], ...]:
@@ -62,7 +104,7 @@ def _failures() -> tuple[type[Exception], ...]:
     return (Error, OSError, HandleAbandonedError, MailboxClosedError, ServerResponseError)
 
 
-def _start(name: str, config: Mapping[str, Any], *, key: str, mode: Mode, directory: Path) -> Any:  # noqa: ANN401
+def _start(name: str, config: Mapping[str, Any], *, key: str, mode: Mode, directory: Path, origin: Provenance) -> Any:  # noqa: ANN401
     import wandb
 
     directory.mkdir(parents=True, exist_ok=True)
@@ -79,19 +121,13 @@ def _start(name: str, config: Mapping[str, Any], *, key: str, mode: Mode, direct
     )
     return wandb.init(
         project="tts",
-        name=name,
+        name=origin.title(name),
+        group=origin.revision,
+        tags=[tag[:_LONGEST_TAG] for tag in origin.tags],
         id=key,
         resume="allow",
-        config=dict(config),
+        config={**config, **origin.plain()},
         mode=mode,
         dir=directory,
         settings=settings,
     )
-
-
-def _give_up(error: Exception) -> None:
-    logger.warning("wandb: %s; training goes on without it", error)
-
-
-def _nothing(_: Mapping[str, float]) -> None:
-    """Take in a row and do nothing."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from pipeline.fingerprint import file_key
+from pipeline.output import replaced_directory, replaced_file, write_json
 from pipeline.params import Params
 from pipeline.paths import Paths
 from tts.config import build, to_plain
@@ -27,11 +31,15 @@ from tts.training.batching import (
 from tts.training.export import export_model, read_model
 from tts.training.fitting import fitted
 from tts.training.processes import ALONE, Processes
+from tts.training.samples import AcousticSamples, VocoderSamples, choose_clips
 from tts.training.seeding import seed_everything
 from tts.training.settings import RunSettings
 from tts.training.starting import start_discriminator_from, start_from
 from tts.training.tasks import AdversarialTask, Batch, GeneratorTask, SupervisedTask, Task
-from tts.training.trainer import TrainingData
+from tts.training.trainer import Trainer, TrainingData
+
+_SAMPLE_SECONDS = 5.0
+"""What is heard of a clip at each validation; large vocoders take as long for it on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +77,19 @@ class Run:
             return kind(network.to(device), self.settings, processes)
         return AdversarialTask(network.to(device), discriminator.to(device), self.settings, processes)
 
-    def data(self, network: nn.Module) -> TrainingData:
-        """Batches as the network wants them."""
+    def data(self, network: nn.Module, *, num_samples: int = 0) -> TrainingData:
+        """Batches as the network wants them, and so many clips of the validation split to look at and to hear."""
         settings, features = self.settings.batch, self.features
         train, validation = self._select("train"), self._select("validation")
+        chosen = choose_clips(features.num_frames(validation), num_samples)
         if self.system.kind == "vocoder":
-            batches = VocoderTraining(features, train, settings, seed=self.settings.seed)
-            return TrainingData(batches, batches.largest, vocoder_validation(features, validation, settings))
+            segments = VocoderTraining(features, train, settings, seed=self.settings.seed)
+            heard = vocoder_validation(features, validation, settings)
+            return TrainingData(segments, segments.largest, heard, self._vocoder_samples(chosen))
         reader = AcousticBatches(features, self.inventory, network.level)  # type: ignore[arg-type]
         plan = AcousticTraining(reader, features.num_frames(train), settings, seed=self.settings.seed)
-        return TrainingData(plan, plan.largest, acoustic_validation(reader, features.num_frames(validation), settings))
+        followed = acoustic_validation(reader, features.num_frames(validation), settings)
+        return TrainingData(plan, plan.largest, followed, self._acoustic_samples(reader, chosen))
 
     def fitted(self, work: Path, processes: Processes) -> Run:
         """Give the run with a batch that fits into memory, if `batch.auto` is on.
@@ -114,6 +125,19 @@ class Run:
             inventory=self.inventory,
             training={"settings": to_plain(self.settings), "steps": steps},
             discriminator=task.discriminator if isinstance(task, AdversarialTask) else None,
+        )
+
+    def _acoustic_samples(self, reader: AcousticBatches, ids: Sequence[str]) -> AcousticSamples:
+        griffin_lim = load_system("vocoders/griffin_lim")
+        vocoder = griffin_lim.build(griffin_lim.configurations["quick"], Inventory(mel=self.inventory.mel))
+        return AcousticSamples([reader.read([name]) for name in ids], vocoder)
+
+    def _vocoder_samples(self, ids: Sequence[str]) -> VocoderSamples:
+        mel = self.inventory.mel
+        most = int(_SAMPLE_SECONDS * mel.sample_rate / mel.hop_length)
+        views = self.features.views("mel", ids)
+        return VocoderSamples(
+            {name: np.array(view[:most].T, np.float32) for name, view in zip(ids, views, strict=True)}, mel
         )
 
     def _discriminator(self) -> nn.Module | None:
@@ -165,3 +189,12 @@ def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
         "split": to_plain(params.split),
         "files": {str(file): file_key(file) for file in files},
     }
+
+
+def keep(paths: Paths, name: str, run: Run, task: Task, trainer: Trainer) -> None:
+    """Write the model folder, the curve and the metrics of a run that ended."""
+    with replaced_directory(paths.model(name)) as folder:
+        run.export(folder, task, steps=trainer.progress.step)
+    with replaced_file(paths.run_curve(name)) as file:
+        shutil.copyfile(trainer.curve_path, file)
+    write_json(paths.run_metrics(name), trainer.metrics())

@@ -43,42 +43,32 @@ def _launch(name: str) -> None:
 
 
 def _train(name: str) -> None:
-    import shutil
-
-    from pipeline.output import replaced_directory, replaced_file, write_json
+    from pipeline.hosting import hosted, samples_folder
     from pipeline.stage import Code, stage
-    from pipeline.tracking import tracked
-    from pipeline.training import content_of, read_run
-    from tts.config import to_plain
+    from pipeline.training import content_of, keep, read_run
     from tts.registry import module_of
     from tts.training.device import prepare_device
     from tts.training.interruption import stop_on_signals
     from tts.training.processes import joined
-    from tts.training.trainer import Host, Trainer
+    from tts.training.trainer import Trainer
 
     with stage("train", name) as current, stop_on_signals() as should_stop, joined(current.runtime.device) as processes:
-        run, workers = read_run(current.params, current.paths, name), current.runtime.num_workers
-        threads, is_vocoder = max(1, workers // processes.size), run.system.kind == "vocoder"
+        run = read_run(current.params, current.paths, name)
+        threads, is_vocoder = max(1, current.runtime.num_workers // processes.size), run.system.kind == "vocoder"
         prepare_device(run.settings.precision, num_threads=threads, equal_batches=is_vocoder)
         code = Code(module_of(run.settings.system))
         work = current.work(code, content_of(current.params, current.paths, name))
         run = run.fitted(work, processes)
-        settings = run.settings
         task = run.task(processes.device, processes)
-        mode = current.runtime.wandb if processes.is_first else "disabled"
-        with tracked(
-            name, to_plain(settings), key=work.name, mode=mode, directory=current.paths.cache / "wandb"
-        ) as on_row:
-            host = Host(workers=workers, processes=processes, should_stop=should_stop, on_row=on_row)
-            trainer = Trainer(task, run.data(task.network), settings, directory=work, host=host)
+        data = run.data(task.network, num_samples=current.runtime.samples)
+        with hosted(current, name, run, work=work, processes=processes, should_stop=should_stop) as host:
+            trainer = Trainer(task, data, run.settings, directory=work, host=host)
             if not trainer.run():
                 typer.echo(f"train {name}: stopped at step {trainer.progress.step}; run it again to go on")
                 raise typer.Exit(INTERRUPTED)
         if processes.is_first:
-            with replaced_directory(current.paths.model(name)) as folder:
-                run.export(folder, task, steps=trainer.progress.step)
-            with replaced_file(current.paths.run_curve(name)) as file:
-                shutil.copyfile(trainer.curve_path, file)
-            write_json(current.paths.run_metrics(name), trainer.metrics())
+            keep(current.paths, name, run, task, trainer)
         current.say(f"wrote {current.paths.model(name)}")
         current.say(f"{trainer.progress.step} steps, validation loss {trainer.progress.last['loss']:.4g}")
+        if samples_folder(work).is_dir():
+            current.say(f"samples in {samples_folder(work)}")

@@ -50,6 +50,17 @@ def test_the_metrics_have_the_names_that_checks_rely_on(finished):
     assert "mcd_db" in finished.run("dvc metrics show").stdout
 
 
+def test_training_leaves_samples_to_be_seen_and_heard(finished):
+    samples = list((finished.root / ".tts_cache" / "train").glob("*/samples"))
+    assert len(samples) == 2
+    for folder in samples:
+        steps = sorted(folder.iterdir())
+        assert [each.name for each in steps] == [f"step-{step:08d}" for step in (10, 20, 30, 40)]
+        assert all({file.suffix for file in each.iterdir()} == {".png", ".wav"} for each in steps)
+    kept = {file.suffix for file in (finished.root / ".tts_cache" / "wandb").rglob("*-*_*.*")}
+    assert {".png", ".wav"} <= kept
+
+
 def test_a_second_run_has_nothing_to_do(finished):
     assert "up to date" in finished.run("dvc repro").stdout
     assert finished.run("tts why").stdout.strip() == "everything is up to date"

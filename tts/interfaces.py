@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from tts.audio.mel_definition import MelDefinition
 
@@ -175,6 +175,19 @@ class AcousticModel(Protocol):
         self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, style_ids: Tensor, controls: Controls
     ) -> Spoken:
         """Speak padded phones [batch, phones] freely."""
+        ...
+
+    def teacher_forced(self, batch: AcousticBatch) -> Tensor:
+        """Mel [batch, frames, mels] that follows the recordings: their durations, or their frames before each."""
+        ...
+
+
+@runtime_checkable
+class Illustrated(Protocol):
+    """An acoustic model that has more to show than mels, for example where it attends."""
+
+    def pictures(self, batch: AcousticBatch) -> Mapping[str, Tensor]:
+        """Pictures [batch, rows, columns] by title, the first row at the bottom."""
         ...
 
 

@@ -37,6 +37,11 @@ class Meter:
         self._waited += waited
         self._steps += 1
 
+    @property
+    def wait_share(self) -> float:
+        """Share of the time since the last report that no batch was ready."""
+        return self._waited / max(time.monotonic() - self._since, 1e-9)
+
     def report(self) -> dict[str, float]:
         """Seconds of a step, the share of them that was waited, and the most memory there was in use, MB.
 
@@ -44,7 +49,7 @@ class Meter:
         """
         now = time.monotonic()
         seconds = max(now - self._since, 1e-9)
-        share = self._waited / seconds
+        share = self.wait_share
         if share > _TOO_LONG and seconds > _ENOUGH_SECONDS:
             logger.warning(
                 "no batch was ready %.0f %% of the time; raise workers in runtime.yaml, or use a faster disk",

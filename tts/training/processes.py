@@ -64,6 +64,14 @@ class Processes:
             for tensor, part in zip(group, parts, strict=True):
                 tensor.copy_(part.view_as(tensor))
 
+    def total(self, value: float) -> float:
+        """Sum of a value of each process."""
+        if self.size == 1:
+            return value
+        sum_of_all = torch.tensor(value, device=self.device, dtype=torch.float64)
+        distributed.all_reduce(sum_of_all)
+        return float(sum_of_all)
+
     def any(self, *, claim: bool) -> bool:
         """Whether the claim holds in any process."""
         if self.size == 1:

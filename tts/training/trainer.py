@@ -17,12 +17,14 @@ from tts.config import to_plain
 from tts.errors import CheckpointError, ConfigError
 from tts.training.checkpoint import exclusive, load_best, load_state, save_best, save_state
 from tts.training.curve import Curve
+from tts.training.energy import EnergyMeter
 from tts.training.loading import prefetch
 from tts.training.meter import Meter, peak_memory
 from tts.training.processes import ALONE, Processes
-from tts.training.progress import training_bar
+from tts.training.progress import Show, training_bar
 from tts.training.record import StepReport
 from tts.training.rehearsal import rehearse
+from tts.training.samples import Sample, Sampler, render
 from tts.training.settings import RunSettings
 from tts.training.tasks import Batch, Task
 
@@ -41,11 +43,13 @@ class TrainingData:
         batch: makes the training batch of a running number; a pure function, called from threads.
         largest: makes a batch that takes as much memory as any.
         validation: fixed batches.
+        samples: renders a few fixed clips with a network.
     """
 
     batch: Callable[[int], Batch]
     largest: Callable[[], Batch]
     validation: Sequence[Batch]
+    samples: Sampler = lambda _: ()
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,14 @@ class Host:
         processes: those who share the batches of a step.
         should_stop: asked after every step; then the state is saved and training ends early.
         on_row: told every row of the curve.
+        on_samples: told a step and what its weights make of the sampled clips.
     """
 
     workers: int = 1
     processes: Processes = ALONE
     should_stop: Callable[[], bool] = lambda: False
     on_row: Callable[[Mapping[str, float]], None] = lambda _: None
+    on_samples: Callable[[int, Sequence[Sample]], None] = lambda *_: None
 
 
 @dataclass
@@ -73,6 +79,7 @@ class Progress:
         step: steps done.
         seconds: spent on them, over all sittings.
         waited: seconds of these that no batch was ready.
+        joules: taken by all processes, over all sittings; NaN where one of these had nothing to tell it.
         last, best: validation terms with their step; best by the term that the settings name.
         worse: validations since the best one.
         sums, counts: of training terms since the last row of the curve.
@@ -81,6 +88,7 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     waited: float = 0.0
+    joules: float = 0.0
     last: Terms = field(default_factory=dict)
     best: Terms = field(default_factory=dict)
     worse: int = 0
@@ -110,7 +118,7 @@ class Trainer:
         self.progress = Progress()
         self._unread: list[StepReport] = []
         self._since = time.monotonic()
-        self._meter = Meter(self._device)
+        self._meter, self._energy = Meter(self._device), EnergyMeter(self._device)
         if settings.best_by not in task.validation_terms:
             known = ", ".join(task.validation_terms)
             raise ConfigError(f"best_by: {settings.best_by!r} is no validation term; there are {known}")
@@ -139,6 +147,7 @@ class Trainer:
     def _go_on(self) -> None:
         rehearse(self._task, self._data.largest(), self._task.heaviest_step(self.progress.step))
         self._since, self._meter = time.monotonic(), Meter(self._device)
+        self._energy.spent()
         first, total = self.progress.step, self._settings.steps
         with self._curve() as curve, self._batches(first) as batches, training_bar(first, total) as show:
             self._train(curve, batches, show)
@@ -152,7 +161,7 @@ class Trainer:
         return self._settings.patience is not None and self.progress.worse >= self._settings.patience
 
     def metrics(self) -> dict[str, Any]:
-        """Last and best validation terms, steps, time, device, and the batches that fitted into its memory."""
+        """Last and best validation terms, what the run took and, if known, its energy, and the batches that fitted."""
         progress = self.progress
         cuda = self._device.type == "cuda"
         return {
@@ -165,18 +174,24 @@ class Trainer:
             "peak_memory_mb": peak_memory(self._device) / 1e6,
             "batch": to_plain(self._settings.batch),
             "accumulate": self._settings.accumulate,
+            **self._energy_metrics(),
             "last": progress.last,
             "best": progress.best,
         }
 
-    def _train(self, curve: Curve | None, batches: Iterator[Batch], show: Callable[[int, float], None]) -> None:
+    def _energy_metrics(self) -> dict[str, Any]:
+        if math.isnan(self.progress.joules):
+            return {}
+        return {"energy_kwh": self.progress.joules / 3.6e6, "energy_counted": self._energy.counted}
+
+    def _train(self, curve: Curve | None, batches: Iterator[Batch], show: Show) -> None:
         for step in range(self.progress.step, self._settings.steps):
             report = self._task.update(self._next(batches), step)
             self._unread.append(report)
             self.progress.step += 1
             if self._device.type == "cpu" or self._is_due(self._settings.log_every):
                 self._read()
-                show(self.progress.step, report.terms["loss"])
+                show(step + 1, loss=report.terms["loss"], lr=report.lr, wait=self._meter.wait_share)
             self._do_what_is_due(report, curve)
             if self._is_out_of_patience:
                 logger.info(
@@ -191,6 +206,7 @@ class Trainer:
         validation: Terms = {}
         if self._is_due(settings.validate_every):
             validation = self._validate()
+            self._sample()
         if validation or self._is_due(settings.log_every):
             self._log(report, validation, curve)
         if self._is_due(settings.checkpoint_every):
@@ -229,6 +245,12 @@ class Trainer:
         logger.info("step %d: validation %s", self.progress.step, ", ".join(f"{k} {v:.4g}" for k, v in terms.items()))
         return terms
 
+    def _sample(self) -> None:
+        if self._host.processes.is_first:
+            found = render(self._data.samples, self._task.exported(), seed=self._settings.seed)
+            if found:
+                self._host.on_samples(self.progress.step, found)
+
     def _log(self, report: StepReport, validation: Terms, curve: Curve | None) -> None:
         self._read()
         progress = self.progress
@@ -240,6 +262,7 @@ class Trainer:
             "grad_norm": report.grad_norm,
         }
         progress.sums, progress.counts = {}, {}
+        self._energy.look()
         if curve is not None:
             curve.append(row)
             self._host.on_row({**row, **self._meter.report()})
@@ -281,6 +304,7 @@ class Trainer:
         self._read()
         now = time.monotonic()
         self.progress.seconds += now - self._since
+        self.progress.joules += self._host.processes.total(self._energy.spent())
         self._since = now
         if curve is not None:
             curve.flush()
