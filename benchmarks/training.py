@@ -7,9 +7,10 @@ The references are github.com/ming024/FastSpeech2 (its LJSpeech settings, 16 cli
 github.com/jik876/hifi-gan (V1 and V3, segments of 8192 samples, 2 a step on a CPU and 16 on a GPU). Clips are noise as
 long as those of LJSpeech: the speed of training does not depend on what is said. Each groups clips into batches as it
 does; what the references' own loaders cost is left out, in their favour, while ours read shards. A round makes one
-step of each, in turn, so that a machine that slows down slows both. A ratio is theirs over ours, the seconds of all
-rounds summed, its spread that of single rounds (of FastSpeech 2 they differ by their clips). The references are given
-autocast where the precision is bf16 or fp16, though they know none.
+step of each, in turn, so that a machine that slows down slows both. A ratio is the frames of speech that ours learns
+from in a second over those of theirs, in all rounds together; its spread is that of single rounds. Frames, because
+batches are of unequal length and an epoch has the same frames for both. The references are given autocast where the
+precision is bf16 or fp16, though they know none.
 
 - `fastspeech2_over_reference`, `hifigan_v1_over_reference`, `hifigan_v3_over_reference`: speed over theirs.
 - `loader_wait_share`: of our steps' time that no batch was ready, the largest of the three.
@@ -21,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +53,8 @@ STEPS = 900_000
 SEGMENT_FRAMES = 32
 STATISTICS = Statistics({"one": 5.0}, {"one": 0.3}, 3.0, 1.0, -5.0, 2.0)
 
-Step = Callable[[], None]
+Step = Callable[[], int]
+"""Makes a step and gives the frames of speech, without padding, that it learned from."""
 
 
 @dataclass
@@ -72,7 +73,7 @@ class Loop:
     seconds: float = 0.0
     waited: float = 0.0
 
-    def step(self) -> None:
+    def step(self) -> int:
         """Do what the trainer does for a step."""
         started = time.perf_counter()
         batch = next(self.batches)
@@ -81,38 +82,45 @@ class Loop:
         _ = report.terms, report.grad_norm
         self.number += 1
         self.seconds += time.perf_counter() - started
+        return frames_of(batch)
 
 
 @dataclass
 class Pair:
-    """Two who make the same step, with the seconds of each.
+    """Two who learn the same, with the seconds of each for a frame of speech.
 
     Attributes:
         ours, theirs: make a step.
-        rounds: seconds of ours and of theirs.
+        rounds: frames and seconds of ours, then of theirs.
     """
 
     ours: Step
     theirs: Step
-    rounds: list[tuple[float, float]] = field(default_factory=list)
+    rounds: list[tuple[int, float, int, float]] = field(default_factory=list)
 
     def race(self, rounds: int) -> None:
         """Make steps in turn, after one of each that does not count."""
         for number in range(rounds + 1):
-            seconds = timed(self.ours), timed(self.theirs)
+            measured = *timed(self.ours), *timed(self.theirs)
             if number:
-                self.rounds.append(seconds)
+                self.rounds.append(measured)
 
     @property
     def ratio(self) -> float:
-        """Seconds of theirs over those of ours."""
-        ours, theirs = zip(*self.rounds, strict=True)
-        return sum(theirs) / sum(ours)
+        """Frames per second of ours over those of theirs."""
+        return self._ratio(*(sum(column) for column in zip(*self.rounds, strict=True)))
 
     def __str__(self) -> str:
-        ratios = sorted(theirs / ours for ours, theirs in self.rounds)
-        ours, theirs = (statistics.fmean(each) for each in zip(*self.rounds, strict=True))
-        return f"{self.ratio:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f}); {ours:.2f} s a step, theirs {theirs:.2f} s"
+        ratios = sorted(self._ratio(*each) for each in self.rounds)
+        our_frames, our_seconds, their_frames, their_seconds = (sum(each) for each in zip(*self.rounds, strict=True))
+        return (
+            f"{self.ratio:.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f} in {len(ratios)} rounds); "
+            f"{our_frames / our_seconds:,.0f} frames/s, theirs {their_frames / their_seconds:,.0f}"
+        )
+
+    @staticmethod
+    def _ratio(our_frames: float, our_seconds: float, their_frames: float, their_seconds: float) -> float:
+        return (our_frames / our_seconds) / (their_frames / their_seconds)
 
 
 def main() -> None:
@@ -144,15 +152,22 @@ def main() -> None:
         print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
 
 
-def timed(step: Step) -> float:
-    """Seconds of a step, its work on a GPU included."""
+def timed(step: Step) -> tuple[int, float]:
+    """Frames and seconds of a step, its work on a GPU included."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     started = time.perf_counter()
-    step()
+    frames = step()
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-    return time.perf_counter() - started
+    return frames, time.perf_counter() - started
+
+
+def frames_of(batch: Batch) -> int:
+    """Mel frames without padding."""
+    if isinstance(batch, VocoderBatch):
+        return batch.mel.shape[0] * batch.mel.shape[2]
+    return int(batch.mel_lengths.sum())
 
 
 @contextmanager
@@ -242,9 +257,9 @@ def ablated(name: str, loop: Loop, steps: int) -> dict[str, float]:
     return figures
 
 
-def _step_in(context: Callable[[Loop], AbstractContextManager[object]], loop: Loop) -> None:
+def _step_in(context: Callable[[Loop], AbstractContextManager[object]], loop: Loop) -> int:
     with context(loop):
-        loop.step()
+        return loop.step()
 
 
 def _without_fused_optimizer(loop: Loop) -> AbstractContextManager[object]:

@@ -73,8 +73,8 @@ class FastSpeech2Reference:
         self._batches = _in_groups(clips, size)
         self._device, self._precision = device, precision
 
-    def step(self) -> None:
-        """Make one."""
+    def step(self) -> int:
+        """Make one, and give its frames of speech without padding."""
         batch = [each.to(self._device) if isinstance(each, Tensor) else each for each in next(self._batches)]
         with _autocast(self._device, self._precision):
             output = self._network(*batch[2:])
@@ -83,6 +83,7 @@ class FastSpeech2Reference:
         torch.nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
         self._optimizer.step_and_update_lr()
         self._optimizer.zero_grad()
+        return int(batch[7].sum())
 
 
 def _in_groups(clips: Clips, size: int) -> Iterator[tuple[Any, ...]]:
@@ -136,8 +137,8 @@ class HifiGanReference:
         self._batches = map(make, itertools.count())
         self._device, self._precision = device, precision
 
-    def step(self) -> None:
-        """Make one of the discriminators and one of the generator."""
+    def step(self) -> int:
+        """Make one of the discriminators and one of the generator, and give its frames of speech."""
         batch = next(self._batches).to(self._device)
         real = batch.waveform.unsqueeze(1)
         wanted = self._log_mel(batch.waveform)
@@ -158,6 +159,7 @@ class HifiGanReference:
             loss = fooling + matching + 45 * F.l1_loss(wanted, got)
         loss.backward()
         self._own.step()
+        return batch.mel.shape[0] * batch.mel.shape[2]
 
     def _log_mel(self, waveform: Tensor) -> Tensor:
         each = self._settings

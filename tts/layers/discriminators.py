@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from tts.config import config
+from tts.layers.windows import ColumnConv2d
 from tts.losses.adversarial import Judgement
 from tts.losses.spectral import Resolution, stft_magnitude
 
@@ -75,10 +76,10 @@ class PeriodDiscriminator(nn.Module):
         widths = [1, *channels]
         strides = [3] * (len(widths) - 2) + [1]
         self.convs = nn.ModuleList(
-            weight_norm(nn.Conv2d(a, b, (5, 1), (stride, 1), padding=(2, 0)))
+            weight_norm(ColumnConv2d(a, b, 5, stride=stride))
             for (a, b), stride in zip(pairwise(widths), strides, strict=True)
         )
-        self.conv_post = weight_norm(nn.Conv2d(widths[-1], 1, (3, 1), padding=(1, 0)))
+        self.conv_post = weight_norm(ColumnConv2d(widths[-1], 1, 3))
 
     def forward(self, waveform: Tensor) -> Judgement:
         """Judgement of waveforms [batch, samples]."""

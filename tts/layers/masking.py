@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+
+from tts.layers.windows import product_of_windows
 
 
 def length_mask(lengths: Tensor, num_positions: int) -> Tensor:
@@ -35,11 +36,8 @@ class MaskedConv1d(nn.Module):
         if hidden.device.type != "cpu" or self.convolution.groups > 1:
             convolved: Tensor = self.convolution(hidden.transpose(1, 2)).transpose(1, 2)
             return convolved
-        # On CPUs without AMX one matrix product in this layout is 1.1 to 1.4 times as fast as oneDNN.
-        left = (kernel - 1) // 2
-        padded = F.pad(hidden, (0, 0, left, kernel - 1 - left))
-        windows = torch.cat([padded[:, i : i + hidden.shape[1]] for i in range(kernel)], dim=-1)
-        return F.linear(windows, self.convolution.weight.transpose(1, 2).flatten(1), self.convolution.bias)
+        padding = (kernel - 1) // 2, kernel // 2
+        return product_of_windows(hidden, self.convolution.weight, self.convolution.bias, padding=padding)
 
 
 class SeparableConv1d(nn.Module):
