@@ -24,7 +24,7 @@ check: $(INSTALLED)
 	. $(BIN)/activate && ruff format --check . && ruff check . && mypy && lint-imports
 
 bench: $(INSTALLED)
-	. $(BIN)/activate && for name in alignment features text vocoders; do python benchmarks/$$name.py || exit 1; done
+	. $(BIN)/activate && for name in alignment features text training vocoders; do python benchmarks/$$name.py || exit 1; done
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -1,6 +1,6 @@
 """Steps per second of training beside the loops of the public implementations, on the same clips and settings.
 
-    python benchmarks/training.py [--json] [--steps 8] [--precision fp32] [--ablations]
+    python benchmarks/training.py [--json] [--steps 8] [--precision fp32] [--ablations] [--memory]
         --reference CHECKOUT_OF_FASTSPEECH2 --reference CHECKOUT_OF_HIFIGAN
 
 The references are github.com/ming024/FastSpeech2 (its LJSpeech settings, 16 clips a step) and
@@ -15,7 +15,9 @@ precision is bf16 or fp16, though they know none.
 - `fastspeech2_over_reference`, `hifigan_v1_over_reference`, `hifigan_v3_over_reference`: speed over theirs.
 - `loader_wait_share`: of our steps' time that no batch was ready, the largest of the three.
 
-`--ablations` leaves out one means at a time, and prints how much slower steps are without it.
+`--ablations` leaves out one means at a time, and prints how much slower steps are without it. `--memory` makes 1,000
+steps of a small FastSpeech 2 and a small HiFi-GAN instead, and prints how much the memory in use has grown since the
+hundredth: `memory_growth_mb`, the larger of the two.
 """
 
 from __future__ import annotations
@@ -40,17 +42,26 @@ from training_references import FastSpeech2Reference, HifiGanReference, find
 from tts.acoustic import fastspeech2
 from tts.config import build
 from tts.interfaces import Inventory, Statistics, VocoderBatch
+from tts.layers.postnet import PostNetConfig
+from tts.layers.transformer import TransformerConfig
 from tts.training import tasks
 from tts.training.loading import prefetch
+from tts.training.meter import peak_memory
 from tts.training.processes import choose_device
+from tts.training.record import Record
 from tts.training.sampling import LengthSampler
 from tts.training.settings import RunSettings
 from tts.training.tasks import AdversarialTask, Batch, SupervisedTask, Task
+from tts.training.updates import Updater
 from tts.vocoders import hifigan
 
 CLIPS, CLIPS_PER_STEP = 1000, 16
 STEPS = 900_000
+STEPS_OF_MEMORY, STEPS_OF_WARM_UP = 1000, 100
 SEGMENT_FRAMES = 32
+STACK = TransformerConfig(layers=1, filter=64)
+PUBLIC = fastspeech2.SYSTEM.configurations["ming024_ljspeech"]
+SMALL = fastspeech2.Config(hidden=32, encoder=STACK, decoder=STACK, postnet=PostNetConfig(hidden=32))
 STATISTICS = Statistics({"one": 5.0}, {"one": 0.3}, 3.0, 1.0, -5.0, 2.0)
 
 Step = Callable[[], int]
@@ -131,7 +142,15 @@ def main() -> None:
     parser.add_argument("--precision", choices=("fp32", "tf32", "bf16", "fp16"), default="fp32")
     parser.add_argument("--reference", action="append", default=[], type=Path, help="checkout; give it twice")
     parser.add_argument("--ablations", action="store_true")
+    parser.add_argument("--memory", action="store_true")
     options = parser.parse_args()
+    figures = memory_growth() if options.memory else speed(options)
+    if options.json:
+        print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
+
+
+def speed(options: argparse.Namespace) -> dict[str, float]:
+    """Print and give ratios, and what was waited."""
     found = find(options.reference)
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder, prepared(Path(folder), options.precision) as loops:
@@ -142,14 +161,35 @@ def main() -> None:
                 pair.race(options.steps)
                 figures[f"{name}_over_reference"] = pair.ratio
                 print(f"{name}: {pair}, {options.precision}", flush=True)
+            else:
+                seconds = [timed(loop.step)[1] for _ in range(options.steps + 1)][1:]
+                print(f"{name}: {len(seconds) / sum(seconds):.2f} steps/s, {options.precision}", flush=True)
             if options.ablations:
                 figures |= ablated(name, loop, options.steps)
-        waits = [loop.waited / loop.seconds for loop in loops.values() if loop.seconds]
-    if waits:
-        figures["loader_wait_share"] = max(waits)
-        print(f"waited for batches: {max(waits):.2%} of the time")
-    if options.json:
-        print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
+        figures["loader_wait_share"] = max(loop.waited / loop.seconds for loop in loops.values())
+    print(f"waited for batches: {figures['loader_wait_share']:.2%} of the time")
+    return figures
+
+
+def memory_growth() -> dict[str, float]:
+    """Print and give the megabytes that 900 steps add to the most that was in use before."""
+    device, growth = choose_device("auto"), {}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        loops = {
+            "fastspeech2": _fastspeech2(Path(folder), draw_clips(CLIPS), "fp32", device, SMALL),
+            "hifigan": _hifigan("small", "fp32", device),
+        }
+        for name, loop in loops.items():
+            stack.enter_context(closing(loop.batches))  # type: ignore[type-var]
+            for number in range(STEPS_OF_MEMORY):
+                loop.step()
+                if number + 1 == STEPS_OF_WARM_UP:
+                    before = peak_memory(device)
+            growth[name] = (peak_memory(device) - before) / 1e6
+            print(
+                f"{name}: {before / 1e6:,.0f} MB after {STEPS_OF_WARM_UP} steps, {growth[name]:+.1f} MB after the rest"
+            )
+    return {"memory_growth_mb": max(growth.values())}
 
 
 def timed(step: Step) -> tuple[int, float]:
@@ -183,7 +223,9 @@ def prepared(folder: Path, precision: str) -> Iterator[dict[str, Loop]]:
         yield loops
 
 
-def _fastspeech2(folder: Path, clips: Clips, precision: str, device: torch.device) -> Loop:
+def _fastspeech2(
+    folder: Path, clips: Clips, precision: str, device: torch.device, config: fastspeech2.Config = PUBLIC
+) -> Loop:
     values = {
         "system": "acoustic/fastspeech2",
         "loss_weights": dict.fromkeys(("mel", "mel_postnet", "duration", "pitch", "voicing", "energy"), 1.0),
@@ -194,7 +236,7 @@ def _fastspeech2(folder: Path, clips: Clips, precision: str, device: torch.devic
     }
     settings = _settings(values, precision)
     inventory = Inventory(DEFINITION, SYMBOLS, ("one",), ("plain",), STATISTICS)
-    network = fastspeech2.SYSTEM.build(fastspeech2.SYSTEM.configurations["ming024_ljspeech"], inventory)
+    network = fastspeech2.SYSTEM.build(config, inventory)
     read, sampler = shard_reader(folder / "shards", clips), LengthSampler(clips.frames, settings.batch, seed=0)
     batches = prefetch(lambda index: read(sampler.ids(index)), range(STEPS), workers=1)
     return Loop(SupervisedTask(network.to(device), settings), batches)
@@ -262,19 +304,21 @@ def _step_in(context: Callable[[Loop], AbstractContextManager[object]], loop: Lo
         return loop.step()
 
 
-def _without_fused_optimizer(loop: Loop) -> AbstractContextManager[object]:
-    return _fused(loop, fused=False)
-
-
 @contextmanager
-def _fused(loop: Loop, *, fused: bool) -> Iterator[None]:
+def _without_fused_optimizer(loop: Loop) -> Iterator[None]:
     updaters = [loop.task._updater, *([loop.task._other] if isinstance(loop.task, AdversarialTask) else [])]
     groups = [group for updater in updaters for group in updater._optimizer.param_groups]
     for group in groups:
-        group["fused"] = fused
-    yield
+        group["fused"] = False
+    with mock.patch.object(Updater, "_move", _plain_move):
+        yield
     for group in groups:
-        group["fused"] = not fused
+        group["fused"] = True
+
+
+def _plain_move(updater: Updater, _: Record) -> None:
+    updater._optimizer.found_inf = None  # type: ignore[attr-defined]
+    updater._optimizer.step()
 
 
 def _without_judging_together(_: Loop) -> AbstractContextManager[object]:

@@ -4,11 +4,13 @@ import importlib.util
 import json
 import os
 import sys
-from itertools import pairwise
+from contextlib import closing
+from itertools import chain, islice, pairwise
 
 import numpy as np
 import pytest
 import soundfile
+import torch
 from conftest import ROOT
 from praatio import textgrid as praat
 
@@ -37,7 +39,8 @@ def load(name):
 alignment, text, feature_reading = load("alignment"), load("text"), load("feature_reading")
 sys.modules["feature_reading"] = feature_reading  # as a script finds what lies beside it
 sys.modules["made_speech"] = load("made_speech")
-features, full_size = load("features"), load("full_size")
+sys.modules["training_references"] = training_references = load("training_references")
+features, full_size, training = load("features"), load("full_size"), load("training")
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +176,48 @@ class TestFeatureReading:
         assert sum(seconds) / 3600 == pytest.approx(23.9, rel=0.05)
         assert 0.98 <= min(seconds) < 2
         assert 9.9 < max(seconds) <= 10
+
+
+class TestTraining:
+    def test_a_ratio_is_of_frames_per_second(self):
+        pair = training.Pair(lambda: 300, lambda: 100)
+        pair.race(2)
+        assert [(ours, theirs) for ours, _, theirs, _ in pair.rounds] == [(300, 100)] * 2
+        pair.rounds = [(100, 1.0, 100, 2.0), (300, 1.0, 100, 2.0)]
+        assert pair.ratio == pytest.approx(4)
+        assert "4.00 (2.00 to 6.00 in 2 rounds); 200 frames/s, theirs 50" in str(pair)
+
+    def test_small_networks_learn_in_its_loops(self, tmp_path):
+        clips, device = feature_reading.draw_clips(40), torch.device("cpu")
+        loops = [training._fastspeech2(tmp_path, clips, "fp32", device, training.SMALL)]
+        loops.append(training._hifigan("small", "fp32", device))
+        for loop in loops:
+            with closing(loop.batches):
+                assert loop.step() > 0
+                assert loop.seconds > loop.waited >= 0
+                for without in training.ABLATIONS.values():
+                    assert training._step_in(without, loop) > 0
+                assert loop.number == 1 + len(training.ABLATIONS)
+
+    def test_checkouts_are_told_apart_and_leave_no_modules_behind(self, tmp_path):
+        (tmp_path / "preprocessor").mkdir()
+        (tmp_path / "utils").mkdir()
+        (tmp_path / "utils" / "tools.py").write_text("import unidecode\nvalue = 5\n", encoding="utf-8")
+        (tmp_path / "model.py").write_text("from utils.tools import value\n", encoding="utf-8")
+        assert training_references.find([tmp_path]) == {"fastspeech2": tmp_path}
+        assert training_references.imported(tmp_path, "model")["model"].value == 5
+        assert not {"model", "utils", "utils.tools", "unidecode"} & sys.modules.keys()
+        with pytest.raises(SystemExit, match="neither"):
+            training_references.find([tmp_path / "utils"])
+
+    def test_their_batches_are_sorted_by_phones_in_groups_of_four(self):
+        clips = feature_reading.draw_clips(130)
+        batches = list(islice(training_references._in_groups(clips, 16), 8))
+        assert sorted(name for batch in batches for name in batch[0]) == sorted(set(chain(*(b[0] for b in batches))))
+        for group in (batches[:4], batches[4:]):
+            lengths = [length for batch in group for length in batch[4].tolist()]
+            assert lengths == sorted(lengths, reverse=True)
+        assert batches[0][6].shape[:2] == (16, batches[0][8])
 
 
 def write_textgrid(path, intervals):
