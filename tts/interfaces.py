@@ -147,15 +147,15 @@ class Spoken:
         mel: [batch, frames, mels], zero beyond each length.
         mel_lengths: [batch] frames.
         durations: [batch, phones] frames.
-        pitch: [batch, phones] or [batch, frames] Hz, 0 = unvoiced.
-        energy: [batch, phones] or [batch, frames] linear.
+        pitch: [batch, phones] or [batch, frames] Hz, 0 = unvoiced; None = the model has none.
+        energy: [batch, phones] or [batch, frames] linear; None = the model has none.
     """
 
     mel: Tensor
     mel_lengths: Tensor
     durations: Tensor
-    pitch: Tensor
-    energy: Tensor
+    pitch: Tensor | None = None
+    energy: Tensor | None = None
 
 
 class AcousticModel(Protocol):

@@ -10,6 +10,7 @@ from tts.errors import ConfigError
 from tts.interfaces import Kind, System
 
 SYSTEMS: Mapping[str, Kind] = {
+    "acoustic/fastspeech": "acoustic",
     "acoustic/fastspeech2": "acoustic",
     "vocoders/griffin_lim": "vocoder",
     "vocoders/hifigan": "vocoder",

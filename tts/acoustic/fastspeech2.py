@@ -36,6 +36,7 @@ from tts.audio.mel_definition import MelDefinition
 from tts.config import config
 from tts.errors import ConfigError, DataError
 from tts.interfaces import AcousticBatch, Controls, Inventory, Spoken, Statistics, System
+from tts.layers.embedding import name_table
 from tts.layers.harmonics import HarmonicMel
 from tts.layers.masking import length_mask, masked
 from tts.layers.postnet import PostNet, PostNetConfig
@@ -148,8 +149,8 @@ class FastSpeech2(nn.Module):
         if not inventory.symbols or not inventory.speakers or statistics is None:
             raise ConfigError("fastspeech2 needs symbols, speakers and statistics; train it on a corpus with an index")
         self.symbols = nn.Embedding(len(inventory.symbols), config.hidden)
-        self.speakers = _table(inventory.speakers, config.hidden)
-        self.styles = _table(inventory.styles, config.hidden)
+        self.speakers = name_table(inventory.speakers, config.hidden)
+        self.styles = name_table(inventory.styles, config.hidden)
         self.encoder = Transformer(config.hidden, config.encoder)
         self.variance = _VarianceAdaptor(config.hidden, config.variance, inventory.speakers, statistics)
         self.decoder = Transformer(config.hidden, config.decoder)
@@ -319,10 +320,6 @@ class _VarianceAdaptor(nn.Module):
         if self.level == "phone":
             hidden = repeat_to_frames(hidden, durations, frame_mask.shape[1])
         return _Varied(hidden, frame_mask, log_durations, durations, heard, pitch, energy)
-
-
-def _table(names: tuple[str, ...], hidden: int) -> nn.Embedding | None:
-    return nn.Embedding(len(names), hidden) if len(names) > 1 else None
 
 
 _MING024_ENCODER = TransformerConfig(layers=4, dropout=0.2)
