@@ -54,9 +54,7 @@ def count(configuration: str, num_symbols: int) -> int:
     names = {"symbols": tuple(map(str, range(num_symbols))), "speakers": ("-",), "styles": ("-",)}
     mel = dataclasses.replace(MEL, n_mels=80)
     with torch.device("meta"):
-        network = SYSTEM.build(
-            SYSTEM.configurations[configuration], dataclasses.replace(INVENTORY, mel=mel, **names)
-        )
+        network = SYSTEM.build(SYSTEM.configurations[configuration], dataclasses.replace(INVENTORY, mel=mel, **names))
     return sum(parameter.numel() for parameter in network.parameters())
 
 

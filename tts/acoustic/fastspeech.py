@@ -12,13 +12,14 @@ Notable choices:
 
 Differs from the paper: no teacher's mels take the place of the recorded ones (sequence-level distillation); several
 speakers and styles are tables added to the encoder's output; optionally pre-LN and a post-net.
-The configuration `paper` is what the paper's section 4 describes. With its 51 symbols it has 50,542,929 parameters, and
-not the 30.1 million that are stated: 12 blocks of 384 channels with two convolutions of 3 x 384 x 1536 make 49.6 million.
+The configuration `paper` is what the paper's section 4 describes. With its 51 symbols it has 50,542,929 parameters,
+and not the 30.1 million that are stated: 12 blocks of 384 channels with two convolutions of 3 x 384 x 1536 alone make
+49.6 million.
 
-Differs from github.com/xcmyz/FastSpeech, whose set-up is the configuration `xcmyz`: it learns the logarithm of durations
-by squared error there as everywhere, not frames by absolute error; padding counts in no loss; the predictor
-normalises after its ReLU, not before. Of its 25,367,169 parameters 845,312 are frozen codes of positions and 6,400 those
-of a layer that it never calls: with its 300 symbols there are 24,515,457 here.
+Differs from github.com/xcmyz/FastSpeech, whose set-up is the configuration `xcmyz`: there as everywhere the logarithm
+of durations is learned by squared error, not frames by absolute error; padding counts in no loss; the predictor
+normalises after its ReLU, not before. Of the 25,367,169 parameters there 845,312 are frozen codes of positions and
+6,400 those of a layer that is never called: with the same 300 symbols there are 24,515,457 here.
 """
 
 from __future__ import annotations

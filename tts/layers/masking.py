@@ -24,9 +24,7 @@ class MaskedConv1d(nn.Module):
     An item of a padded batch thus meets the zeros that it would meet alone.
     """
 
-    def __init__(
-        self, in_channels: int, out_channels: int, kernel: int, *, groups: int = 1, bias: bool = True
-    ) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, *, groups: int = 1, bias: bool = True) -> None:
         super().__init__()
         self.convolution = nn.Conv1d(in_channels, out_channels, kernel, padding="same", groups=groups, bias=bias)
 
