@@ -151,6 +151,8 @@ def test_statistics_are_of_voiced_phones_by_speaker():
     found = builder.build(["a"])
     assert found.pitch_mean["a"] == pytest.approx(np.log([100, 200]).mean())
     assert found.pitch_std["a"] == pytest.approx(np.log([100, 200]).std())
+    assert (found.pitch_hz_mean["a"], found.pitch_hz_std["a"]) == pytest.approx((150, 50))
+    assert (found.energy_linear_mean, found.energy_linear_std) == pytest.approx((1, 1e-3)), "never a spread of 0"
 
 
 def test_statistics_of_parts_are_those_of_all():
@@ -168,6 +170,10 @@ def test_statistics_of_parts_are_those_of_all():
     assert found.pitch_std == pytest.approx(expected.pitch_std)
     assert (found.mel_mean, found.mel_std) == pytest.approx((expected.mel_mean, expected.mel_std))
     assert (found.energy_mean, found.energy_std) == pytest.approx((expected.energy_mean, expected.energy_std))
+    assert found.pitch_hz_mean == pytest.approx(expected.pitch_hz_mean)
+    assert found.pitch_hz_std == pytest.approx(expected.pitch_hz_std)
+    assert found.energy_linear_mean == pytest.approx(expected.energy_linear_mean)
+    assert found.energy_linear_std == pytest.approx(expected.energy_linear_std)
 
 
 def test_a_speaker_without_a_voiced_phone_is_named():

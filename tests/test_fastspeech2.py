@@ -30,6 +30,10 @@ INVENTORY = Inventory(
         energy_std=0.7,
         mel_mean=-5.0,
         mel_std=2.0,
+        pitch_hz_mean={"anna": 204.0, "bert": 111.0},
+        pitch_hz_std={"anna": 41.0, "bert": 17.0},
+        energy_linear_mean=25.0,
+        energy_linear_std=20.0,
     ),
 )
 STACK = TransformerConfig(layers=2, heads=2, filter=48, kernels=(3, 3), dropout=0.0)
@@ -37,8 +41,8 @@ PRE_STACK = dataclasses.replace(STACK, norm="pre")
 PREDICTOR = PredictorConfig(filter=24, dropout=0.0)
 
 
-def tiny(*, level="phone", embedding="bins", stack=STACK, postnet=True, harmonics=False) -> Config:
-    quantity = QuantityConfig(embedding=embedding, bins=16, predictor=PREDICTOR)
+def tiny(*, level="phone", embedding="bins", stack=STACK, postnet=True, harmonics=False, target="log+zscore") -> Config:
+    quantity = QuantityConfig(target=target, embedding=embedding, bins=16, predictor=PREDICTOR)
     return Config(
         hidden=32,
         encoder=stack,
@@ -58,6 +62,7 @@ CONFIGS = {
     "frame-harmonics-pre": tiny(level="frame", stack=PRE_STACK, postnet=False, harmonics=True),
     "separable-without-attention": tiny(stack=dataclasses.replace(PRE_STACK, heads=None, separable=True)),
 }
+CONFIGS |= {target: tiny(target=target, postnet=False) for target in ("zscore", "log", "none")}
 over_configs = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
 
 
@@ -70,6 +75,10 @@ def network_of(config: Config, inventory: Inventory = INVENTORY, seed: int = 0) 
                 buffer.normal_()
         network.variance.durations.output.weight.mul_(0.3)
         network.variance.durations.output.bias.fill_(1.8)
+        for quantity, usual in ((network.variance.pitch, 150.0), (network.variance.energy, 20.0)):
+            if not quantity.scale.standardized:  # as a trained network: near what is usual
+                quantity.predictor.output.weight.mul_(0.01)
+                quantity.predictor.output.bias[0] = quantity.scale.to_target(torch.tensor([[usual]]), [0]).item()
     return network.eval()
 
 
@@ -299,6 +308,18 @@ def test_pitch_of_the_wrong_level_is_refused():
 def test_an_inventory_without_statistics_is_refused():
     with pytest.raises(ConfigError, match="statistics"):
         FastSpeech2(tiny(), dataclasses.replace(INVENTORY, statistics=None))
+
+
+@pytest.mark.parametrize("target", ["zscore", "none"])
+@pytest.mark.parametrize("name", ["pitch", "energy"])
+def test_statistics_of_an_older_release_suffice_for_targets_of_the_logarithm_alone(name, target):
+    new = INVENTORY.statistics
+    changes = {"pitch_hz_mean": {}} if name == "pitch" else {"energy_linear_mean": None}
+    inventory = dataclasses.replace(INVENTORY, statistics=dataclasses.replace(new, **changes))
+    network_of(tiny(), inventory)
+    network_of(tiny(target="log"), inventory)
+    with pytest.raises(ConfigError, match=rf"variance\.{name}\.target is '{target}'.*run `tts index` again"):
+        network_of(tiny(target=target), inventory)
 
 
 def test_heads_must_divide_the_hidden_size():

@@ -128,8 +128,8 @@ def test_outputs_equal_those_of_ming024():
                 mel, mel_post = network._decode(varied)
             for name, value in (
                 ("log_duration", varied.log_durations),
-                ("pitch", varied.pitch.standard),
-                ("energy", varied.energy.standard),
+                ("pitch", varied.pitch.predicted),
+                ("energy", varied.energy.predicted),
                 ("mel", mel),
                 ("mel_post", mel_post),
             ):

@@ -1,5 +1,6 @@
 """Model folders, runs that start from them, and the registry."""
 
+import dataclasses
 import json
 
 import pytest
@@ -47,6 +48,19 @@ def test_an_export_gives_the_same_bytes_and_the_same_network(tmp_path, inventory
     assert saved.inventory == inventory
     restored, _ = restore(saved, TOY)
     assert all(torch.equal(tensor, network.state_dict()[name]) for name, tensor in restored.state_dict().items())
+
+
+def test_a_model_of_an_older_release_lacks_the_moments_of_linear_values_and_is_read(tmp_path, inventory):
+    speakers = dict.fromkeys(inventory.speakers, 150.0)
+    added = {"pitch_hz_mean": speakers, "pitch_hz_std": speakers, "energy_linear_mean": 20.0, "energy_linear_std": 9.0}
+    new = dataclasses.replace(inventory, statistics=dataclasses.replace(inventory.statistics, **added))
+    folder = export(tmp_path / "model", ToyAcoustic(new), new)
+    assert read_model(folder).inventory == new
+    statistics = json.loads((folder / "config.json").read_text())["statistics"]
+    edit_config(folder, statistics={key: value for key, value in statistics.items() if key not in added})
+    found = read_model(folder).inventory.statistics
+    assert (found.pitch_hz_mean, found.energy_linear_mean) == ({}, None)
+    assert (found.pitch_mean, found.mel_std) == (inventory.statistics.pitch_mean, inventory.statistics.mel_std)
 
 
 def test_weight_norm_is_folded_in_files_and_split_again_in_training(tmp_path, recordings):

@@ -89,6 +89,8 @@ class Statistics:
         pitch_mean, pitch_std: of ln(F0 in Hz) of voiced phones, by speaker name.
         energy_mean, energy_std: of ln(energy) of all phones, over all speakers.
         mel_mean, mel_std: over all bins and frames.
+        pitch_hz_mean, pitch_hz_std: of F0 in Hz, otherwise as `pitch_mean`; empty where an older release gathered them.
+        energy_linear_mean, energy_linear_std: of energy, otherwise as `energy_mean`; None where an older release did.
     """
 
     pitch_mean: Mapping[str, float]
@@ -97,6 +99,10 @@ class Statistics:
     energy_std: float
     mel_mean: float
     mel_std: float
+    pitch_hz_mean: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    pitch_hz_std: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    energy_linear_mean: float | None = None
+    energy_linear_std: float | None = None
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ Ren et al. 2020, "FastSpeech 2: Fast and High-Quality End-to-End Text to Speech"
 
 Notable choices:
 
-- The network predicts ln F0 and ln energy, standardised by speaker, but every quantity goes in and out in Hz
-  and linear energy: a pitch scale of 1.2 is 20 % in Hz.
+- The network predicts ln F0 and ln energy, standardised by speaker, or another `target`, but every quantity goes in
+  and out in Hz and linear energy: a pitch scale of 1.2 is 20 % in Hz.
 - The mel is predicted standardised; its loss is in units of the log-mel.
 - Padding is masked before every convolution: an item of a batch gives what it gives alone.
 - The ends of phones are rounded to frames, not the phones: scaled durations keep short phones and the total.
@@ -279,10 +279,10 @@ class _VarianceAdaptor(nn.Module):
         self.level = config.level
         self.durations = Predictor(hidden, config.duration)
         self.places = nn.Linear(NUM_PLACES, hidden) if config.level == "frame" else None
-        pitch = [(statistics.pitch_mean[name], statistics.pitch_std[name]) for name in speakers]
-        self.pitch = QuantityAdaptor(hidden, config.pitch, torch.tensor(pitch), can_be_absent=True)
-        energy = [(statistics.energy_mean, statistics.energy_std) for _ in speakers]
-        self.energy = QuantityAdaptor(hidden, config.energy, torch.tensor(energy), can_be_absent=False)
+        pitch = _pitch_moments(statistics, config.pitch, speakers)
+        self.pitch = QuantityAdaptor(hidden, config.pitch, pitch, can_be_absent=True)
+        energy = _energy_moments(statistics, config.energy).expand(len(speakers), 2)
+        self.energy = QuantityAdaptor(hidden, config.energy, energy, can_be_absent=False)
 
     def forward(
         self,
@@ -320,6 +320,33 @@ class _VarianceAdaptor(nn.Module):
         if self.level == "phone":
             hidden = repeat_to_frames(hidden, durations, frame_mask.shape[1])
         return _Varied(hidden, frame_mask, log_durations, durations, heard, pitch, energy)
+
+
+def _pitch_moments(statistics: Statistics, config: QuantityConfig, speakers: tuple[str, ...]) -> Tensor:
+    """Mean and standard deviation [speakers, 2] of ln(F0), or of F0 for a target that is no logarithm."""
+    means, stds = statistics.pitch_mean, statistics.pitch_std
+    if not config.target.startswith("log"):
+        means, stds = statistics.pitch_hz_mean, statistics.pitch_hz_std
+    if not means.keys() >= set(speakers):
+        raise _lacking("pitch", config)
+    return torch.tensor([(means[name], stds[name]) for name in speakers])
+
+
+def _energy_moments(statistics: Statistics, config: QuantityConfig) -> Tensor:
+    """Mean and standard deviation [2] of ln(energy), or of energy for a target that is no logarithm."""
+    mean, std = statistics.energy_mean, statistics.energy_std
+    if not config.target.startswith("log"):
+        if statistics.energy_linear_mean is None or statistics.energy_linear_std is None:
+            raise _lacking("energy", config)
+        mean, std = statistics.energy_linear_mean, statistics.energy_linear_std
+    return torch.tensor((mean, std))
+
+
+def _lacking(name: str, config: QuantityConfig) -> ConfigError:
+    return ConfigError(
+        f"variance.{name}.target is {config.target!r}, for which the statistics lack moments, as those of older "
+        "releases do; run `tts index` again, or choose log or log+zscore"
+    )
 
 
 _MING024_ENCODER = TransformerConfig(layers=4, dropout=0.2)

@@ -214,8 +214,9 @@ def read_inventory(
             f"{index}: no training clip is of {', '.join(unheard[:_SHOWN])}; add recordings, lower split.validation "
             "and split.test, or name the other speakers in the run's `speakers`"
         )
-    for key in ("pitch_mean", "pitch_std"):
-        moments[key] = {name: moments[key][name] for name in kept}
+    for key in ("pitch_mean", "pitch_std", "pitch_hz_mean", "pitch_hz_std"):
+        if key in moments:  # an older release gathered no moments of Hz
+            moments[key] = {name: moments[key][name] for name in kept}
     return Inventory(
         mel=mel,
         symbols=tuple(_read_names(index, "symbols")),

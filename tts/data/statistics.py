@@ -50,30 +50,43 @@ class Moments:
 
 @dataclass
 class StatisticsBuilder:
-    """Gathers clips one at a time."""
+    """Gathers clips one at a time.
+
+    Attributes:
+        pitch, pitch_hz: of ln(F0) and of F0, by speaker.
+        energy, energy_linear: of ln(energy) and of energy.
+        mel: of the log-mel.
+    """
 
     pitch: dict[str, Moments] = field(default_factory=dict)
+    pitch_hz: dict[str, Moments] = field(default_factory=dict)
     energy: Moments = field(default_factory=Moments)
+    energy_linear: Moments = field(default_factory=Moments)
     mel: Moments = field(default_factory=Moments)
 
     def add(self, speaker: str, *, pitch: Floats, energy: Floats, mel: Floats) -> None:
         """Take in one clip: pitch per phone in Hz (0 = unvoiced), energy per phone, mel [frames, mels]."""
-        self.pitch.setdefault(speaker, Moments()).add(np.log(pitch[pitch > 0]))
-        self.energy.add(np.log(energy[energy > 0]))
+        voiced, heard = pitch[pitch > 0], energy[energy > 0]
+        self.pitch.setdefault(speaker, Moments()).add(np.log(voiced))
+        self.pitch_hz.setdefault(speaker, Moments()).add(voiced)
+        self.energy.add(np.log(heard))
+        self.energy_linear.add(heard)
         self.mel.add(mel)
 
     def add_all(self, other: StatisticsBuilder) -> None:
         """Take in the clips that another took in."""
-        for speaker, moments in other.pitch.items():
-            self.pitch.setdefault(speaker, Moments()).add_all(moments)
+        for mine, others in ((self.pitch, other.pitch), (self.pitch_hz, other.pitch_hz)):
+            for speaker, moments in others.items():
+                mine.setdefault(speaker, Moments()).add_all(moments)
         self.energy.add_all(other.energy)
+        self.energy_linear.add_all(other.energy_linear)
         self.mel.add_all(other.mel)
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> StatisticsBuilder:
         """Make what `dataclasses.asdict` took apart."""
-        pitch = {name: Moments(**each) for name, each in plain["pitch"].items()}
-        return cls(pitch=pitch, energy=Moments(**plain["energy"]), mel=Moments(**plain["mel"]))
+        speakers = {key: {name: Moments(**each) for name, each in plain[key].items()} for key in ("pitch", "pitch_hz")}
+        return cls(**speakers, **{key: Moments(**plain[key]) for key in ("energy", "energy_linear", "mel")})
 
     def build(self, speakers: Iterable[str]) -> Statistics:
         """Moments of all clips; a speaker without a voiced phone is an error.
@@ -93,4 +106,8 @@ class StatisticsBuilder:
             energy_std=self.energy.std,
             mel_mean=self.mel.mean,
             mel_std=self.mel.std,
+            pitch_hz_mean={name: self.pitch_hz[name].mean for name in speakers},
+            pitch_hz_std={name: self.pitch_hz[name].std for name in speakers},
+            energy_linear_mean=self.energy_linear.mean,
+            energy_linear_std=self.energy_linear.std,
         )

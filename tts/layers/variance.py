@@ -23,7 +23,9 @@ _BIN_RANGE = 3.0
 _EMBEDDING_KERNEL = 9
 
 _LEAST_VALUE = 1e-5
-"""Stands in for 0 under the logarithm; what is absent is then masked or embedded as such."""
+"""Least value of what is present: it stands in for 0 under the logarithm, and for negative predictions."""
+
+Target = Literal["zscore", "log", "log+zscore", "none"]
 
 
 @config
@@ -97,11 +99,15 @@ class QuantityConfig:
     """Prediction and embedding of pitch or energy.
 
     Attributes:
-        embedding: a table over bins of the value, or a convolution over the values.
+        target: what is predicted: the value in Hz or linear energy ("none") or its logarithm, as it is or, speaker by
+            speaker, as standard deviations from the mean. Losses are squared in these units: those of "none" are large.
+        embedding: a table over bins of the value, or a convolution over the values, both of the value or logarithm
+            that the target is of, always standardised.
         bins: of the table; the convolution has none.
         predictor: of the value.
     """
 
+    target: Target = "log+zscore"
     embedding: Literal["bins", "convolution"] = "bins"
     bins: int = Field(default=256, gt=2)
     predictor: PredictorConfig = Field(default_factory=PredictorConfig)
@@ -113,28 +119,57 @@ class Quantity:
 
     Attributes:
         values: Hz or linear energy, 0 = absent.
-        standard: prediction, in standard deviations of the logarithm.
+        predicted: in units of the target.
         presence_logits: prediction of whether there is any; None = always.
     """
 
     values: Tensor
-    standard: Tensor
+    predicted: Tensor
     presence_logits: Tensor | None
 
 
-class QuantityAdaptor(nn.Module):
-    """Predicts and embeds a positive quantity that is standardised in its logarithm, speaker by speaker."""
+class TargetScale(nn.Module):
+    """From values in Hz or linear energy to what a predictor learns of them, and back."""
 
     moments: Tensor
 
+    def __init__(self, target: Target, moments: Tensor) -> None:
+        """Take moments [speakers, 2]: mean and standard deviation of values or, for targets of it, their logarithm."""
+        super().__init__()
+        self.of_logarithm, self.standardized = target.startswith("log"), target.endswith("zscore")
+        # Not in the state: a run that starts from another run's weights has the moments of its own data.
+        self.register_buffer("moments", moments, persistent=False)
+
+    def to_standard(self, values: Tensor, speaker_ids: Tensor) -> Tensor:
+        """Standard deviations [batch, positions] from the mean of each speaker [batch], whatever the target."""
+        mean, std = self.moments[speaker_ids, None].unbind(-1)
+        return (self._curved(values) - mean) / std
+
+    def to_target(self, values: Tensor, speaker_ids: Tensor) -> Tensor:
+        """What is to be predicted [batch, positions] of positive values."""
+        return self.to_standard(values, speaker_ids) if self.standardized else self._curved(values)
+
+    def to_values(self, predicted: Tensor, speaker_ids: Tensor) -> Tensor:
+        """Positive values [batch, positions] in Hz or linear energy of what was predicted: undoes `to_target`."""
+        if self.standardized:
+            mean, std = self.moments[speaker_ids, None].unbind(-1)
+            predicted = predicted * std + mean
+        return predicted.exp() if self.of_logarithm else predicted.clamp(min=_LEAST_VALUE)
+
+    def _curved(self, values: Tensor) -> Tensor:
+        return values.clamp(min=_LEAST_VALUE).log() if self.of_logarithm else values
+
+
+class QuantityAdaptor(nn.Module):
+    """Predicts and embeds a positive quantity, standardised speaker by speaker."""
+
     def __init__(self, hidden: int, config: QuantityConfig, moments: Tensor, *, can_be_absent: bool) -> None:
-        """Take moments [speakers, 2]: mean and standard deviation of the logarithm."""
+        """Take moments [speakers, 2] as `TargetScale` does."""
         super().__init__()
         self.predictor = Predictor(hidden, config.predictor, num_outputs=2 if can_be_absent else 1)
         bins = config.embedding == "bins"
         self.embedding = BinEmbedding(hidden, config.bins) if bins else ConvolutionEmbedding(hidden)
-        # Not in the state: a run that starts from another run's weights has the moments of its own data.
-        self.register_buffer("moments", moments, persistent=False)
+        self.scale = TargetScale(config.target, moments)
 
     def forward(
         self,
@@ -154,28 +189,20 @@ class QuantityAdaptor(nn.Module):
             speaker_ids: [batch].
             heard: [batch, positions], True where the position has frames; elsewhere the quantity is absent.
             given: [batch, positions], used instead of the prediction.
-            scale: factor on the prediction.
+            scale: factor on the prediction in Hz or linear energy.
         """
-        standard, *presence = self.predictor(hidden, mask).unbind(-1)
+        predicted, *presence = self.predictor(hidden, mask).unbind(-1)
         values = given
         if values is None:
             present = heard & (presence[0] > 0) if presence else heard
-            values = (self._restore(standard, speaker_ids) * scale).masked_fill(~present, 0)
-        embedded = self.embedding(self._standardize(values, speaker_ids), values > 0, mask)
-        return Quantity(values, standard, presence[0] if presence else None), hidden + embedded
+            values = (self.scale.to_values(predicted, speaker_ids) * scale).masked_fill(~present, 0)
+        embedded = self.embedding(self.scale.to_standard(values, speaker_ids), values > 0, mask)
+        return Quantity(values, predicted, presence[0] if presence else None), hidden + embedded
 
     def value_loss(self, quantity: Quantity, speaker_ids: Tensor, heard: Tensor) -> Tensor:
-        """Squared error of the standardised prediction where the quantity is heard and present."""
-        target = self._standardize(quantity.values, speaker_ids)
-        return masked_mse(quantity.standard, target, heard & (quantity.values > 0))
-
-    def _standardize(self, values: Tensor, speaker_ids: Tensor) -> Tensor:
-        mean, std = self.moments[speaker_ids, None].unbind(-1)
-        return (values.clamp(min=_LEAST_VALUE).log() - mean) / std
-
-    def _restore(self, standard: Tensor, speaker_ids: Tensor) -> Tensor:
-        mean, std = self.moments[speaker_ids, None].unbind(-1)
-        return torch.exp(standard * std + mean)
+        """Squared error of the prediction, in units of the target, where the quantity is heard and present."""
+        target = self.scale.to_target(quantity.values, speaker_ids)
+        return masked_mse(quantity.predicted, target, heard & (quantity.values > 0))
 
 
 def presence_loss(quantity: Quantity, heard: Tensor) -> Tensor:
