@@ -85,8 +85,11 @@ class StatisticsBuilder:
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> StatisticsBuilder:
         """Make what `dataclasses.asdict` took apart."""
-        speakers = {key: {name: Moments(**each) for name, each in plain[key].items()} for key in ("pitch", "pitch_hz")}
-        return cls(**speakers, **{key: Moments(**plain[key]) for key in ("energy", "energy_linear", "mel")})
+        pitch, pitch_hz = (
+            {name: Moments(**each) for name, each in plain[key].items()} for key in ("pitch", "pitch_hz")
+        )
+        energy, energy_linear, mel = (Moments(**plain[key]) for key in ("energy", "energy_linear", "mel"))
+        return cls(pitch, pitch_hz, energy, energy_linear, mel)
 
     def build(self, speakers: Iterable[str]) -> Statistics:
         """Moments of all clips; a speaker without a voiced phone is an error.
