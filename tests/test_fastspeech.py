@@ -169,6 +169,20 @@ def test_duration_scale_changes_the_length_by_that_factor_and_keeps_every_phone(
         assert (spoken.durations[batch.phones != INVENTORY.symbols.index(SILENCE)] > 0).all()
 
 
+def test_each_phone_can_have_its_own_time():
+    network, batch = network_of(), batch_of()
+    plain = speak(network, batch)
+    scales = torch.ones(batch.phones.shape)
+    scales[:, 3] = 3.0
+    slowed = speak(network, batch, duration_scale=scales)
+    ratio = slowed.durations[:, 3] / plain.durations[:, 3]
+    assert ((ratio > 2) & (ratio < 4)).all()
+    others = torch.arange(batch.phones.shape[1]) != 3
+    assert ((slowed.durations - plain.durations).abs()[:, others] <= 1).all(), "only ends move, by rounding"
+    same = speak(network, batch, duration_scale=torch.full(batch.phones.shape, 1.25))
+    assert torch.equal(same.mel, speak(network, batch, duration_scale=1.25).mel)
+
+
 def test_silence_may_vanish_and_other_phones_may_not():
     network = network_of()
     with torch.no_grad():
@@ -185,6 +199,12 @@ def test_speakers_and_styles_change_durations_and_mel(name):
 
 
 # Errors
+
+
+@pytest.mark.parametrize("scale", [0, -1.0, float("nan"), torch.tensor([[1.0, 0.0]]), torch.tensor([[float("inf")]])])
+def test_factors_are_positive(scale):
+    with pytest.raises(ValueError, match="duration_scale must be a positive number"):
+        Controls(duration_scale=scale)
 
 
 @pytest.mark.parametrize("name", ["pitch", "energy"])

@@ -14,7 +14,7 @@ from tts.interfaces import AcousticBatch, Controls, Inventory, Statistics
 from tts.layers.masking import length_mask
 from tts.layers.postnet import PostNetConfig
 from tts.layers.transformer import TransformerConfig
-from tts.layers.variance import PredictorConfig, QuantityConfig
+from tts.layers.variance import PredictorConfig, QuantityConfig, repeat_to_frames
 from tts.phones import SILENCE
 
 MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=20, f_min=0.0, f_max=8000.0)
@@ -252,6 +252,23 @@ def test_energy_scale_leaves_pitch_and_durations_alone(config):
     assert torch.equal(louder.durations, plain.durations)
     assert torch.allclose(louder.energy, plain.energy * 2, rtol=1e-6)
     assert not torch.allclose(louder.mel, plain.mel)
+
+
+@pytest.mark.parametrize("level", ["phone", "frame"])
+@pytest.mark.parametrize("name", ["pitch", "energy"])
+def test_each_phone_can_have_its_own_pitch_and_energy(name, level):
+    network, batch = network_of(tiny(level=level)), batch_of(level=level)
+    scales = torch.ones(batch.phones.shape)
+    scales[:, 4] = 1.5
+    plain, changed = speak(network, batch), speak(network, batch, **{f"{name}_scale": scales})
+    assert torch.equal(changed.durations, plain.durations)
+    expected = scales
+    if level == "frame":
+        expected = repeat_to_frames(scales[..., None], plain.durations, plain.mel.shape[1])[..., 0]
+    torch.testing.assert_close(getattr(changed, name), getattr(plain, name) * expected, rtol=1e-6, atol=0)
+    assert name == "pitch" or torch.equal(changed.pitch, plain.pitch), (
+        "energy is predicted from pitch, not pitch from it"
+    )
 
 
 def test_duration_scale_changes_the_length_by_that_factor_and_keeps_every_phone():

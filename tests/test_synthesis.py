@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import torch
 from tiny_voice import INVENTORY, MEL_DEFINITION, SYMBOLS, Letters, write_corpus, write_models
 
 from pipeline.evaluation import ROWS, SCORES, SENTENCES, SPOKEN, Plan, evaluate, summarize
@@ -61,6 +62,16 @@ class TestSay:
             np.testing.assert_allclose(alone.waveform, speech.waveform, atol=2e-4)
             assert len(speech.waveform) == speech.durations.sum() * MEL_DEFINITION.hop_length
             assert len(speech.durations) == len(line.phones)
+
+    def test_each_phone_of_each_line_can_have_its_own_time(self, synthesizer):
+        texts = ("abc", "o", "hello", "bad", "cab", "ace", "old", "cold", "he", "bolo")
+        lines = [Line(tuple(text), "ann", "calm") for text in texts]
+        scales = torch.linspace(0.5, 3, 50).view(10, 5)
+        together = synthesizer.voice.speak(lines, controls=Controls(duration_scale=scales))
+        for row, (line, speech) in enumerate(zip(lines, together, strict=True)):
+            own = scales[row : row + 1, : len(line.phones)]
+            (alone,) = synthesizer.voice.speak([line], controls=Controls(duration_scale=own))
+            assert speech.durations.tolist() == alone.durations.tolist()
 
     def test_a_duration_scale_of_two_takes_about_twice_as_long(self, synthesizer):
         line = Line(("sil", *"hellobadcab", "sil"), "ann", "calm")

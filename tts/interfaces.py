@@ -125,24 +125,31 @@ class Inventory:
 
 
 @dataclass(frozen=True)
-class Controls:
-    """How a sentence is to be spoken.
+class Controls(_OnDevice):
+    """How a sentence is to be spoken: each factor is one number, or one for each phone.
 
     Attributes:
-        pitch_scale: factor on F0 in Hz.
-        energy_scale: factor on linear energy.
-        duration_scale: factor on time; 2 is half the speed.
+        pitch_scale: factor on F0 in Hz, or [batch, phones]; of padding any positive number.
+        energy_scale: factor on linear energy, or [batch, phones]; 6 dB are a factor of 2.
+        duration_scale: factor on time, or [batch, phones]; 2 is half the speed.
     """
 
-    pitch_scale: float = 1.0
-    energy_scale: float = 1.0
-    duration_scale: float = 1.0
+    pitch_scale: float | Tensor = 1.0
+    energy_scale: float | Tensor = 1.0
+    duration_scale: float | Tensor = 1.0
 
     def __post_init__(self) -> None:
         """Refuse factors that are not positive and finite."""
         for name in ("pitch_scale", "energy_scale", "duration_scale"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be a positive number, not {getattr(self, name)}")
+            scale = getattr(self, name)
+            low, high = (scale, scale) if isinstance(scale, int | float) else (float(scale.min()), float(scale.max()))
+            if not 0 < low <= high < float("inf"):
+                found = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+                raise ValueError(f"{name} must be a positive number, not {found}")
+
+    def rows(self, start: int, stop: int, num_phones: int) -> Controls:
+        """Those of the items from `start` to `stop`, whose longest has `num_phones`."""
+        return self._with(lambda scales: scales[start:stop, :num_phones])
 
 
 @dataclass(frozen=True)

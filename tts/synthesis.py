@@ -105,12 +105,20 @@ class Voice:
     def speak(self, lines: Sequence[Line], *, controls: Controls = _NEUTRAL) -> list[Speech]:
         """Say several lines; each sounds as it would alone.
 
+        Args:
+            lines: what to say.
+            controls: of all lines; where they are arrays, [lines, phones].
+
         Raises:
             ConfigError: a speaker or style is unknown, or must be named.
             TextError: a phone is unknown.
         """
-        starts = range(0, len(lines), _BATCH)
-        return [speech for start in starts for speech in self._speak_batch(lines[start : start + _BATCH], controls)]
+        speeches: list[Speech] = []
+        for start in range(0, len(lines), _BATCH):
+            batch = lines[start : start + _BATCH]
+            longest = max(len(line.phones) for line in batch)
+            speeches += self._speak_batch(batch, controls.rows(start, start + _BATCH, longest).to(self._device))
+        return speeches
 
     @torch.inference_mode()
     def vocode(self, mel: npt.NDArray[np.float32]) -> Waveform:

@@ -26,6 +26,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -185,10 +186,10 @@ def _in_time(hidden: Tensor, log_durations: Tensor, durations: Tensor, num_frame
 
 def _refuse_prosody(controls: Controls) -> None:
     for name in ("pitch_scale", "energy_scale"):
-        scale = getattr(controls, name)
-        if scale != 1:
+        scale = torch.as_tensor(getattr(controls, name))
+        if (scale != 1).any():
             raise ConfigError(
-                f"fastspeech has no {name.removesuffix('_scale')} to control: {name} must be 1, not {scale}; "
+                f"fastspeech has no {name.removesuffix('_scale')} to control: {name} must be 1, not {scale.max():g}; "
                 "only duration_scale acts, or train acoustic/fastspeech2"
             )
 

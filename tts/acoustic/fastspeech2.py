@@ -254,7 +254,7 @@ class FastSpeech2(nn.Module):
         """Hz [batch, frames], 0 = unvoiced."""
         pitch = varied.pitch.values
         if self.level == "phone":
-            pitch = repeat_to_frames(pitch.unsqueeze(-1), varied.durations, varied.mask.shape[1]).squeeze(-1)
+            pitch = _repeated(pitch, varied.durations, varied.mask.shape[1])
         return pitch
 
 
@@ -302,12 +302,16 @@ class _VarianceAdaptor(nn.Module):
         lengths = durations.sum(dim=1)
         frame_mask = length_mask(lengths, given.num_frames or int(lengths.max()))
         heard = durations > 0
+        pitch_scale, energy_scale = controls.pitch_scale, controls.energy_scale
         if self.places is not None:
+            pitch_scale, energy_scale = (
+                _of_frames(scale, durations, frame_mask.shape[1]) for scale in (pitch_scale, energy_scale)
+            )
             places = self.places(places_in_phones(durations, frame_mask.shape[1]))
             hidden = masked(repeat_to_frames(hidden, durations, frame_mask.shape[1]) + places, frame_mask)
             mask = heard = frame_mask
         pitch, hidden = self.pitch(
-            hidden, mask, speaker_ids=speaker_ids, heard=heard, given=given.pitch, scale=controls.pitch_scale
+            hidden, mask, speaker_ids=speaker_ids, heard=heard, given=given.pitch, scale=pitch_scale
         )
         energy, hidden = self.energy(
             hidden,
@@ -315,11 +319,20 @@ class _VarianceAdaptor(nn.Module):
             speaker_ids=speaker_ids,
             heard=heard,
             given=given.energy,
-            scale=controls.energy_scale,
+            scale=energy_scale,
         )
         if self.level == "phone":
             hidden = repeat_to_frames(hidden, durations, frame_mask.shape[1])
         return _Varied(hidden, frame_mask, log_durations, durations, heard, pitch, energy)
+
+
+def _repeated(values: Tensor, durations: Tensor, num_frames: int) -> Tensor:
+    """Values [batch, phones] as those of frames [batch, num_frames]."""
+    return repeat_to_frames(values.unsqueeze(-1), durations, num_frames).squeeze(-1)
+
+
+def _of_frames(scale: float | Tensor, durations: Tensor, num_frames: int) -> float | Tensor:
+    return _repeated(scale, durations, num_frames) if isinstance(scale, Tensor) else scale
 
 
 def _pitch_moments(statistics: Statistics, config: QuantityConfig, speakers: tuple[str, ...]) -> Tensor:

@@ -179,7 +179,7 @@ class QuantityAdaptor(nn.Module):
         speaker_ids: Tensor,
         heard: Tensor,
         given: Tensor | None,
-        scale: float,
+        scale: float | Tensor,
     ) -> tuple[Quantity, Tensor]:
         """Give the quantity, and hidden [batch, positions, hidden] with its embedding added.
 
@@ -189,7 +189,7 @@ class QuantityAdaptor(nn.Module):
             speaker_ids: [batch].
             heard: [batch, positions], True where the position has frames; elsewhere the quantity is absent.
             given: [batch, positions], used instead of the prediction.
-            scale: factor on the prediction in Hz or linear energy.
+            scale: factor on the prediction in Hz or linear energy, one or [batch, positions].
         """
         predicted, *presence = self.predictor(hidden, mask).unbind(-1)
         values = given
