@@ -184,6 +184,7 @@ def test_systems_are_listed_as_json(project):
     by_name = {row["name"]: row for row in rows}
     assert set(by_name) == {
         "acoustic/fastspeech2",
+        "acoustic/tacotron2",
         "vocoders/griffin_lim",
         "vocoders/hifigan",
         "vocoders/neural_griffin_lim",

@@ -6,7 +6,7 @@ Letters in shapes: batch, phones, frames, samples, mels.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
@@ -171,6 +171,19 @@ class Spoken:
     energy: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class AttendedSpeech(Spoken):
+    """What a model with attention says, and how sure one may be that it said all of it, once.
+
+    Attributes:
+        alignment: [batch, steps, phones] weights, zero beyond each item's steps.
+        failures: of each item in one line, empty where nothing went wrong.
+    """
+
+    alignment: Tensor
+    failures: tuple[str, ...]
+
+
 class AcousticModel(Protocol):
     """Phones to mel; an nn.Module too.
 
@@ -201,6 +214,15 @@ class Illustrated(Protocol):
 
     def pictures(self, batch: AcousticBatch) -> Mapping[str, Tensor]:
         """Pictures [batch, rows, columns] by title, the first row at the bottom."""
+        ...
+
+
+@runtime_checkable
+class Finishing(Protocol):
+    """A network that takes something from the training clips once its weights are final."""
+
+    def finish(self, batches: Iterable[AcousticBatch]) -> None:
+        """Take it; every training clip is in one batch."""
         ...
 
 

@@ -1,0 +1,89 @@
+"""Alignments that attention makes: how diagonal they are, the durations they imply, and what went wrong.
+
+An alignment here is [batch, steps, phones]: each step of the decoder spreads a weight of 1 over the phones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from tts.layers.masking import length_mask
+from tts.losses.reconstruction import masked_mean
+
+_BAND = 0.2
+"""Half the width of the band around the diagonal, as a share of the sentence: even weights have 0.36 inside."""
+
+_HEARD = 0.1
+"""A phone that got less weight than this, summed over all steps, was skipped."""
+
+_SLIP = 1
+"""Attention may go back by so many phones before it is said to repeat: neighbours share frames."""
+
+
+def guided_attention_loss(alignment: Tensor, steps: Tensor, phones: Tensor, *, sigma: float) -> Tensor:
+    """Mean weight far from the diagonal, by Tachibana et al. 2017, section 4, https://arxiv.org/abs/1710.08969.
+
+    Args:
+        alignment: [batch, steps, phones].
+        steps: [batch] of each item.
+        phones: [batch] of each item.
+        sigma: width of what counts as near, as a share of the sentence.
+    """
+    far = 1 - torch.exp(-(_distance(alignment, steps, phones).square()) / (2 * sigma**2))
+    outside = (alignment * far).sum(dim=2)
+    return masked_mean(outside, length_mask(steps, alignment.shape[1]))
+
+
+def diagonality(alignment: Tensor, steps: Tensor, phones: Tensor) -> Tensor:
+    """Share of the weight that is within a fifth of the sentence from the diagonal, a mean over real steps.
+
+    Args: as for `guided_attention_loss`.
+    """
+    inside = (alignment * (_distance(alignment, steps, phones).abs() < _BAND)).sum(dim=2)
+    return masked_mean(inside, length_mask(steps, alignment.shape[1]))
+
+
+def attended_durations(alignment: Tensor, steps: Tensor, frames_per_step: int) -> Tensor:
+    """Frames [batch, phones] int64 of the steps that attend to each phone most; they sum to those of all steps."""
+    attended = alignment.argmax(dim=2)
+    frames = length_mask(steps, alignment.shape[1]).long() * frames_per_step
+    return frames.new_zeros(alignment.shape[0], alignment.shape[2]).scatter_add(1, attended, frames)
+
+
+def failures(alignment: Tensor, steps: Tensor, phones: Tensor, *, ended: Sequence[bool]) -> tuple[str, ...]:
+    """What went wrong in each item, as one line; empty where nothing did.
+
+    Args:
+        alignment: [batch, steps, phones].
+        steps: [batch] of each item.
+        phones: [batch] of each item.
+        ended: whether each item came to an end by itself.
+    """
+    items = zip(alignment, steps.tolist(), phones.tolist(), ended, strict=True)
+    return tuple("; ".join(_problems(each[:s, :p], ended=end)) for each, s, p, end in items)
+
+
+def _problems(alignment: Tensor, *, ended: bool) -> list[str]:
+    """What went wrong in one item of [steps, phones]."""
+    found = [] if ended else [f"ran to its limit of {len(alignment)} steps without an end"]
+    skipped = (alignment.sum(dim=0) < _HEARD).nonzero().flatten().tolist()
+    if skipped:
+        found.append(f"skipped {len(skipped)} of {alignment.shape[1]} phones, the first at position {skipped[0]}")
+    path = alignment.argmax(dim=1)
+    back = (path.cummax(dim=0).values - path).max().item()
+    if back > _SLIP:
+        found.append(f"went back by {back} phones and may have repeated them")
+    return found
+
+
+def _distance(alignment: Tensor, steps: Tensor, phones: Tensor) -> Tensor:
+    """Place in the phones minus place in the steps, both from 0 to 1, as [batch, steps, phones]."""
+    _, num_steps, num_phones = alignment.shape
+    along = [
+        torch.arange(number, device=alignment.device) / lengths.unsqueeze(1)
+        for number, lengths in ((num_steps, steps), (num_phones, phones))
+    ]
+    return along[1].unsqueeze(1) - along[0].unsqueeze(2)

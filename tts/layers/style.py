@@ -1,0 +1,165 @@
+"""Style from a reference mel: a variational autoencoder's latent vector, or weights of learned tokens.
+
+A style is one vector per clip: the VAE's latent, or the weights of all tokens, head by head. Either can be kept,
+averaged, mixed and given back, so both modules have the same two ways: `encode` a mel, `embed` a style.
+"""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from tts.config import config
+from tts.layers.reference_encoder import ReferenceEncoder, ReferenceEncoderConfig
+
+_ACTIVE = 0.01
+"""Nats from which on a latent dimension is said to be in use."""
+
+
+@config
+class VaeConfig:
+    """Zhang et al. 2018, https://arxiv.org/abs/1812.04342.
+
+    Attributes:
+        reference: encoder of the mel.
+        dims: of the latent vector.
+        free_bits: nats of each dimension that cost nothing: Kingma et al. 2016, https://arxiv.org/abs/1606.04934.
+    """
+
+    reference: ReferenceEncoderConfig = Field(
+        default_factory=lambda: ReferenceEncoderConfig(hidden=256, coordinates=True)
+    )
+    dims: int = Field(default=32, gt=0)
+    free_bits: float = Field(default=0.0, ge=0)
+
+
+@config
+class GstConfig:
+    """Wang et al. 2018, https://arxiv.org/abs/1803.09017.
+
+    Attributes:
+        reference: encoder of the mel.
+        tokens: how many are learned.
+        heads: of attention over them.
+        width: of the style embedding; a multiple of heads.
+    """
+
+    reference: ReferenceEncoderConfig = Field(default_factory=ReferenceEncoderConfig)
+    tokens: int = Field(default=10, gt=0)
+    heads: int = Field(default=8, gt=0)
+    width: int = Field(default=256, gt=0)
+
+    def __post_init__(self) -> None:
+        """Refuse heads that do not divide the width."""
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+
+
+class VariationalStyle(nn.Module):
+    """Style as a latent vector with a standard normal prior.
+
+    Attributes:
+        dims: of a style.
+        neutral: the style [dims] that says nothing.
+    """
+
+    neutral: Tensor
+
+    def __init__(self, n_mels: int, width: int, config: VaeConfig) -> None:
+        super().__init__()
+        self.dims = config.dims
+        self.reference = ReferenceEncoder(n_mels, config.reference)
+        self.mean = nn.Linear(config.reference.hidden, config.dims)
+        self.log_variance = nn.Linear(config.reference.hidden, config.dims)
+        self.output = nn.Linear(config.dims, width)
+        self.register_buffer("neutral", torch.zeros(config.dims), persistent=False)
+
+    def posterior(self, mel: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance, both [batch, dims], for mel [batch, frames, mels]."""
+        vector = self.reference(mel, lengths)
+        return self.mean(vector), self.log_variance(vector)
+
+    def encode(self, mel: Tensor, lengths: Tensor) -> Tensor:
+        """Style [batch, dims] of mel [batch, frames, mels]: the posterior's mean."""
+        return self.posterior(mel, lengths)[0]
+
+    def embed(self, style: Tensor) -> Tensor:
+        """Give [batch, width] for styles [batch, dims]."""
+        embedded: Tensor = self.output(style)
+        return embedded
+
+
+class TokenStyle(nn.Module):
+    """Style as weights of tokens that all heads share.
+
+    Attributes:
+        dims: of a style, heads * tokens.
+        neutral: the style [dims] that says nothing: even weights.
+    """
+
+    neutral: Tensor
+
+    def __init__(self, n_mels: int, config: GstConfig) -> None:
+        super().__init__()
+        self.heads, self.dims = config.heads, config.heads * config.tokens
+        each = config.width // config.heads
+        self.reference = ReferenceEncoder(n_mels, config.reference)
+        self.tokens = nn.Parameter(torch.randn(config.tokens, each) * 0.5)
+        self.query = nn.Linear(config.reference.hidden, config.width, bias=False)
+        self.key = nn.Linear(each, config.width, bias=False)
+        self.value = nn.Linear(each, config.width, bias=False)
+        self.register_buffer("neutral", torch.full((self.dims,), 1 / config.tokens), persistent=False)
+
+    def encode(self, mel: Tensor, lengths: Tensor) -> Tensor:
+        """Style [batch, heads * tokens] of mel [batch, frames, mels]: the weights of each head sum to 1."""
+        queries = self.query(self.reference(mel, lengths)).unflatten(1, (self.heads, -1))
+        keys = self._by_head(self.key)
+        scores = torch.einsum("bhc,thc->bht", queries, keys) / keys.shape[-1] ** 0.5
+        return torch.softmax(scores, dim=-1).flatten(1)
+
+    def embed(self, style: Tensor) -> Tensor:
+        """Give [batch, width] for weights [batch, heads * tokens], which need not sum to 1."""
+        weights = style.unflatten(1, (self.heads, -1))
+        return torch.einsum("bht,thc->bhc", weights, self._by_head(self.value)).flatten(1)
+
+    def _by_head(self, projection: nn.Linear) -> Tensor:
+        """Keys or values [tokens, heads, channels]; tanh keeps tokens apart and within the range of the queries."""
+        projected: Tensor = projection(torch.tanh(self.tokens))
+        return projected.unflatten(1, (self.heads, -1))
+
+
+class StyleCentroids(nn.Module):
+    """The mean style of each name, found once training has ended.
+
+    The buffer has an embedding's name, so that runs that start from this model take its rows over by their names.
+    """
+
+    weight: Tensor
+
+    def __init__(self, num_styles: int, neutral: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("weight", neutral.repeat(num_styles, 1))
+
+    def forward(self, style_ids: Tensor) -> Tensor:
+        """Give [batch, dims] for style ids [batch]."""
+        return self.weight[style_ids]
+
+
+def sampled(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Draw from normal distributions [batch, dims]."""
+    return mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
+
+
+def kl_by_dimension(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """Divergence [dims] from a standard normal prior in nats, a mean over the batch, in closed form."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean(dim=0)
+
+
+def kl_terms(mean: Tensor, log_variance: Tensor, *, free_bits: float) -> dict[str, Tensor]:
+    """Terms kl, the divergence of a clip in nats beyond what is free, and active_units, the dimensions in use."""
+    divergence = kl_by_dimension(mean.float(), log_variance.float())
+    return {
+        "kl": divergence.clamp(min=free_bits).sum(),
+        "active_units": (divergence.detach() > _ACTIVE).float().sum(),
+    }
