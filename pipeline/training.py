@@ -19,7 +19,7 @@ from pipeline.paths import Paths
 from tts.config import build, to_plain
 from tts.data.features import CorpusFeatures, read_inventory
 from tts.errors import ConfigError
-from tts.interfaces import Inventory, System
+from tts.interfaces import Finishing, Inventory, System
 from tts.registry import load_system
 from tts.training.batching import (
     AcousticBatches,
@@ -32,6 +32,7 @@ from tts.training.export import export_model, read_model
 from tts.training.fitting import fitted
 from tts.training.processes import ALONE, Processes
 from tts.training.samples import AcousticSamples, VocoderSamples, choose_clips
+from tts.training.sampling import fixed_batches
 from tts.training.seeding import seed_everything
 from tts.training.settings import RunSettings
 from tts.training.starting import start_discriminator_from, start_from
@@ -115,6 +116,16 @@ class Run:
             self, settings=fitted(self.settings, make, longest_clip=longest, directory=work, processes=processes)
         )
 
+    def finish(self, network: nn.Module) -> None:
+        """Let a network whose weights are final take from the training clips what it wants of them."""
+        if not isinstance(network, Finishing):
+            return
+        reader = AcousticBatches(self.features, self.inventory, network.level)  # type: ignore[attr-defined]
+        ids = fixed_batches(self.features.num_frames(self._select("train")), self.settings.batch)
+        device = next(network.parameters()).device
+        network.eval()
+        network.finish(reader.read(each).to(device) for each in ids)
+
     def export(self, folder: Path, task: Task, *, steps: int) -> None:
         """Write the model folder of a task that made so many steps."""
         export_model(
@@ -193,6 +204,7 @@ def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
 
 def keep(paths: Paths, name: str, run: Run, task: Task, trainer: Trainer) -> None:
     """Write the model folder, the curve and the metrics of a run that ended."""
+    run.finish(task.exported())
     with replaced_directory(paths.model(name)) as folder:
         run.export(folder, task, steps=trainer.progress.step)
     with replaced_file(paths.run_curve(name)) as file:

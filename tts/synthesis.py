@@ -6,6 +6,7 @@ waveform = synthesizer.say("Good morning.", language="en", speaker="annie", styl
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,10 +20,12 @@ from torch import Tensor
 
 from tts.audio.mel_definition import require_equal
 from tts.errors import CheckpointError, ConfigError, TextError
-from tts.interfaces import AcousticModel, Controls, Inventory, Spoken, Vocoder
+from tts.interfaces import AcousticModel, AttendedSpeech, Controls, Inventory, Spoken, Vocoder
 from tts.models import LoadedModel, load_model
 from tts.phones import SILENCE
 from tts.text.frontend import Frontend, speakable
+
+logger = logging.getLogger(__name__)
 
 Waveform = npt.NDArray[np.float32]
 
@@ -135,6 +138,8 @@ class Voice:
             style_ids=self._name_ids([line.style for line in lines], self.inventory.styles, "style"),
             controls=controls,
         )
+        if isinstance(spoken, AttendedSpeech):
+            _warn(lines, spoken.failures)
         return [self._speech(spoken, row, num_phones=len(line.phones)) for row, line in enumerate(lines)]
 
     def _speech(self, spoken: Spoken, row: int, *, num_phones: int) -> Speech:
@@ -234,6 +239,12 @@ def split_sentences(text: str) -> list[str]:
         else:
             sentences[-1] = f"{sentences[-1]} {piece}".strip()
     return sentences
+
+
+def _warn(lines: Sequence[Line], failures: Sequence[str]) -> None:
+    for line, failure in zip(lines, failures, strict=True):
+        if failure:
+            logger.warning("attention failed in %r: %s", " ".join(line.phones), failure)
 
 
 def _load(folder: Path, kind: str, device: torch.device | str) -> LoadedModel:

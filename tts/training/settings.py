@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, TypeAdapter, WrapValidator
 
 from tts.config import config
 
@@ -57,6 +58,44 @@ class ScheduleSettings:
             raise ValueError(f"final_factor has no effect on schedule {self.name}; remove it or use cosine")
         if self.name != "exponential" and (self.decay, self.decay_every) != (1.0, 1):
             raise ValueError(f"decay has no effect on schedule {self.name}; remove it or use exponential")
+
+
+@config
+class WeightSchedule:
+    """A loss weight that depends on the step; made for the divergence of variational autoencoders.
+
+    Attributes:
+        name: constant; linear (0 until `start`, then rising over `duration` steps to `value`); logistic (rising to
+            `value`, half of which is reached at `start`); cyclic (every `duration` steps anew, rising from 0 to `value`
+            over the first half and staying there for the second: Fu et al. 2019, https://arxiv.org/abs/1903.10145);
+            interval (`value` in every `every`-th step, 0 in the others: Zhang et al. 2018,
+            https://arxiv.org/abs/1812.04342).
+        value: highest weight; it also weighs the term in validation, so that validations compare.
+        start: of linear, logistic and interval.
+        duration: of linear and cyclic.
+        steepness: of logistic, by step.
+        every: of interval.
+    """
+
+    name: Literal["constant", "linear", "logistic", "cyclic", "interval"] = "constant"
+    value: float = Field(ge=0)
+    start: int = Field(default=0, ge=0)
+    duration: int | None = Field(default=None, gt=0)
+    steepness: float | None = Field(default=None, gt=0)
+    every: int | None = Field(default=None, gt=0)
+
+    def __post_init__(self) -> None:
+        """Refuse settings that are missing or cannot take effect."""
+        wanted = {"linear": "duration", "cyclic": "duration", "logistic": "steepness", "interval": "every"}
+        needed = wanted.get(self.name)
+        for each in ("duration", "steepness", "every"):
+            is_given = getattr(self, each) is not None
+            if is_given and each != needed:
+                raise ValueError(f"{each} has no effect on schedule {self.name}; remove it")
+            if each == needed and not is_given:
+                raise ValueError(f"schedule {self.name} needs {each}")
+        if self.start and self.name in ("constant", "cyclic"):
+            raise ValueError(f"start has no effect on schedule {self.name}; remove it")
 
 
 @config
@@ -125,6 +164,16 @@ def _whole_run(value: object) -> object:
     return {"pattern": value} if isinstance(value, str) else value
 
 
+def _number_or_schedule(value: object, _: object) -> float | WeightSchedule:
+    """What it is decides, so that a message is about the one that was meant."""
+    if isinstance(value, dict):
+        return TypeAdapter(WeightSchedule).validate_json(json.dumps(value))
+    return value if isinstance(value, WeightSchedule) else TypeAdapter(float).validate_python(value, strict=True)
+
+
+Weight = Annotated[float | WeightSchedule, WrapValidator(_number_or_schedule)]
+
+
 @config
 class RunSettings:
     """One training run.
@@ -134,8 +183,8 @@ class RunSettings:
         corpus: name under `corpora`.
         speakers, styles: names to train on; None = all.
         model: the system's own Config.
-        loss_weights: by the names the system's loss returns; 0 = logged only. Adversarial systems add `adversarial`
-            and `feature_matching`.
+        loss_weights: by the names the system's loss returns; 0 = logged only; a schedule where they depend on the
+            step. Adversarial systems add `adversarial` and `feature_matching`.
         optimizer, schedule: of the network.
         adversary: of the discriminator; None where the system has none, or is to be trained without it.
         batch: how clips become batches.
@@ -158,7 +207,7 @@ class RunSettings:
     speakers: tuple[str, ...] | None = None
     styles: tuple[str, ...] | None = None
     model: dict[str, Any] = Field(default_factory=dict)
-    loss_weights: dict[str, float]
+    loss_weights: dict[str, Weight]
     optimizer: OptimizerSettings
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     adversary: AdversarySettings | None = None
@@ -180,8 +229,9 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other."""
-        if not any(self.loss_weights.values()):
-            raise ValueError("loss_weights are all 0; give at least one term a weight")
+        constant = [weight for weight in self.loss_weights.values() if not isinstance(weight, WeightSchedule)]
+        if not any(constant):
+            raise ValueError("loss_weights are all 0 in some steps; give at least one term a constant weight")
         if self.adversary is not None and self.adversary.start_step >= self.steps:
             raise ValueError(f"adversary.start_step {self.adversary.start_step} is never reached in {self.steps} steps")
         for span in self.freeze:

@@ -18,6 +18,7 @@ from tts.errors import ConfigError
 from tts.interfaces import AcousticBatch, VocoderBatch
 from tts.losses.adversarial import Judgement, discriminator_loss, feature_matching_loss, generator_loss
 from tts.training.freezing import Freezing, training_mode
+from tts.training.loss_schedules import weights_at
 from tts.training.processes import ALONE, Processes
 from tts.training.record import Record, StepReport, weighted_sum
 from tts.training.seeding import seed_everything
@@ -63,7 +64,7 @@ class Task(ABC):
     @property
     def validation_terms(self) -> tuple[str, ...]:
         """Names of terms that `validate` gives."""
-        return ("loss", *self._own_weights)
+        return ("loss", *self._own_weights())
 
     def update(self, batches: Sequence[Batch], step: int) -> StepReport:
         """Make one optimizer step; weights do not move by a loss or gradient that is not finite, and the report tells.
@@ -76,11 +77,11 @@ class Task(ABC):
             ConfigError: loss terms and `loss_weights` do not go together.
         """
         self.freezing.apply(step)
-        record = Record(f"step {step}")
+        record, weights = Record(f"step {step}"), self._own_weights(step)
         for number, batch in enumerate(self._prepare(batches)):
             self._seed(step, number)
             terms = self._own_terms(self.network, batch)
-            self._learn(batch, terms, self._own_weights, record=record, share=1 / len(batches))
+            self._learn(batch, terms, weights, record=record, share=1 / len(batches))
         return self._move(record, step)
 
     @torch.no_grad()
@@ -93,10 +94,10 @@ class Task(ABC):
         network = self.exported()
         network.eval()
         seed_everything(self._settings.seed)
-        record = Record("validation")
+        record, weights = Record("validation"), self._own_weights()
         for batch in map(self._moved, batches):
             terms = self._own_terms(network, batch)
-            record.add(batch.utterance_ids, {"loss": weighted_sum(terms, self._own_weights), **terms})
+            record.add(batch.utterance_ids, {"loss": weighted_sum(terms, weights), **terms})
         return record.means()
 
     def heaviest_step(self, first: int) -> int:
@@ -122,10 +123,9 @@ class Task(ABC):
         if self._average:
             self._average.network.load_state_dict(state["average"])
 
-    @property
-    def _own_weights(self) -> dict[str, float]:
-        """Weights of the network's own loss terms."""
-        return self._settings.loss_weights
+    def _own_weights(self, step: int | None = None) -> dict[str, float]:
+        """Weights of the network's own loss terms in a step; None = the highest of each."""
+        return weights_at(self._settings.loss_weights, step)
 
     @abstractmethod
     def _own_terms(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
@@ -255,9 +255,8 @@ class AdversarialTask(GeneratorTask):
         self.discriminator.load_state_dict(state["discriminator"])
         self._other.load_state_dict(state["other"])
 
-    @property
-    def _own_weights(self) -> dict[str, float]:
-        weights = self._settings.loss_weights
+    def _own_weights(self, step: int | None = None) -> dict[str, float]:
+        weights = super()._own_weights(step)
         return {name: weights[name] for name in weights if name not in _ADVERSARIAL_TERMS}
 
     def _move_discriminator(self, batches: Sequence[VocoderBatch], step: int) -> tuple[Tensor | None, Record]:
@@ -280,7 +279,7 @@ class AdversarialTask(GeneratorTask):
         self, batches: Sequence[VocoderBatch], step: int, *, kept: Tensor | None, adversary: Record | None
     ) -> StepReport:
         record = Record(f"step {step}")
-        weights = self._settings.loss_weights if adversary else self._own_weights
+        weights = weights_at(self._settings.loss_weights, step) if adversary else self._own_weights(step)
         for number, batch in enumerate(batches):
             if kept is None:
                 self._seed(step, number)
