@@ -120,7 +120,7 @@ class Run:
         """Let a network whose weights are final take from the training clips what it wants of them."""
         if not isinstance(network, Finishing):
             return
-        reader = AcousticBatches(self.features, self.inventory, network.level)  # type: ignore[attr-defined]
+        reader = AcousticBatches(self.features, self.inventory, network.level)  # type: ignore[arg-type]
         ids = fixed_batches(self.features.num_frames(self._select("train")), self.settings.batch)
         device = next(network.parameters()).device
         network.eval()

@@ -48,6 +48,7 @@ from tts.layers.alignments import attended_durations, diagonality, failures, gui
 from tts.layers.attention import Attended, AttentionConfig, LocationSensitiveAttention, Memory
 from tts.layers.masking import MaskedBatchNorm1d, MaskedConv1d, length_mask, masked
 from tts.layers.postnet import PostNet, PostNetConfig
+from tts.layers.recurrent import LstmState, run_lstm
 from tts.layers.style import GstConfig, StyleCentroids, TokenStyle, VaeConfig, VariationalStyle, kl_terms, sampled
 from tts.losses.reconstruction import masked_mean, masked_mse
 
@@ -392,7 +393,7 @@ class _Encoder(nn.Module):
             hidden = self.dropout(torch.relu(norm(convolution(hidden, mask), mask)))
         # Packed, so that the way back begins at each item's own end; lengths are wanted on the CPU.
         packed = pack_padded_sequence(hidden, lengths.cpu(), batch_first=True, enforce_sorted=False)
-        states, _ = pad_packed_sequence(self.rnn(packed)[0], batch_first=True, total_length=hidden.shape[1])
+        states, _ = pad_packed_sequence(run_lstm(self.rnn, packed)[0], batch_first=True, total_length=hidden.shape[1])
         return states
 
 
@@ -408,10 +409,10 @@ class _State(NamedTuple):
     """
 
     frame: Tensor
-    asking: tuple[Tensor, Tensor]
+    asking: LstmState
     read: Tensor
     attended: Attended
-    answering: tuple[Tensor, Tensor] | None
+    answering: LstmState | None
 
 
 class _Decoder(nn.Module):
@@ -466,11 +467,9 @@ class _Decoder(nn.Module):
         read, attended = self.attention(self.dropout(asking[0]), memory, state.attended, window)
         return state._replace(asking=asking, read=read, attended=attended)
 
-    def _answer(
-        self, asked: Tensor, read: Tensor, state: tuple[Tensor, Tensor] | None
-    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    def _answer(self, asked: Tensor, read: Tensor, state: LstmState | None) -> tuple[tuple[Tensor, Tensor], LstmState]:
         """Mel and gate of steps [batch, steps, ...]."""
-        hidden, state = self.rnn(torch.cat((self.dropout(asked), read), dim=2), state)
+        hidden, state = run_lstm(self.rnn, torch.cat((self.dropout(asked), read), dim=2), state)
         both = torch.cat((self.dropout(hidden), read), dim=2)
         mel = self.mel(both).view(len(both), -1, self._n_mels)
         return (mel, self.gate(both).squeeze(2)), state
@@ -483,7 +482,7 @@ class _PreNet(nn.Module):
         super().__init__()
         pairs = zip((n_mels, *channels), channels, strict=False)
         self.layers = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairs)
-        self._dropout = dropout
+        self._dropout, self._channels = dropout, list(channels)
 
     def forward(self, frames: Tensor) -> Tensor:
         """Give [batch, steps, channels] for frames [batch, steps, mels]."""
@@ -493,14 +492,13 @@ class _PreNet(nn.Module):
 
     def _kept(self, batch: int, steps: int) -> list[Tensor]:
         """Factors on the outputs of each layer, [batch or 1, steps, channels]."""
-        weights = [layer.weight for layer in self.layers]
-        widths = [len(weight) for weight in weights]
+        device = next(self.parameters()).device
         if self.training:
-            draw = torch.rand(batch, steps, sum(widths), device=weights[0].device)
+            draw = torch.rand(batch, steps, sum(self._channels), device=device)
         else:  # step by step, so that the draw of a step does not depend on how many come after it
-            each = [torch.rand(sum(widths), device=weights[0].device) for _ in range(steps)]
-            draw = torch.stack(each).unsqueeze(0)
-        return [(part >= self._dropout) / (1 - self._dropout) for part in draw.split(widths, dim=2)]
+            draw = torch.stack([torch.rand(sum(self._channels), device=device) for _ in range(steps)]).unsqueeze(0)
+        kept = (draw >= self._dropout) / (1 - self._dropout)
+        return list(torch.split(kept, self._channels, dim=2))
 
 
 def _end_loss(logits: Tensor, steps: Tensor, *, end_weight: float) -> Tensor:

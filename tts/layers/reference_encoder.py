@@ -8,6 +8,7 @@ each item's own end: an item of a batch gives what it gives alone.
 from __future__ import annotations
 
 import itertools
+from typing import TypeVar
 
 import torch
 from pydantic import Field
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 
 from tts.config import config
 from tts.layers.masking import MaskedBatchNorm1d, length_mask
+
+_Size = TypeVar("_Size", int, Tensor)
 
 
 @config
@@ -64,7 +67,8 @@ class ReferenceEncoder(nn.Module):
             lengths = _halved(lengths)
             hidden = torch.relu(_normed(norm, hidden, lengths))
         states, _ = self.gru(hidden.transpose(1, 2).flatten(2))
-        return states[torch.arange(len(lengths), device=lengths.device), lengths - 1]
+        last: Tensor = states[torch.arange(len(lengths), device=lengths.device), lengths - 1]
+        return last
 
 
 def _masked(hidden: Tensor, lengths: Tensor) -> Tensor:
@@ -90,6 +94,7 @@ def _coordinates(mel: Tensor, lengths: Tensor) -> Tensor:
     return torch.stack((time, frequency, distance), dim=1)
 
 
-def _halved(size: Tensor | int) -> Tensor | int:  # type: ignore[misc]
+def _halved(size: _Size) -> _Size:
     """Positions that are left by a convolution of stride 2."""
-    return (size + 1) // 2
+    half: _Size = (size + 1) // 2
+    return half

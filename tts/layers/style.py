@@ -113,20 +113,20 @@ class TokenStyle(nn.Module):
 
     def encode(self, mel: Tensor, lengths: Tensor) -> Tensor:
         """Style [batch, heads * tokens] of mel [batch, frames, mels]: the weights of each head sum to 1."""
-        queries = self.query(self.reference(mel, lengths)).unflatten(1, (self.heads, -1))
+        queries = self.query(self.reference(mel, lengths)).view(len(mel), self.heads, -1)
         keys = self._by_head(self.key)
         scores = torch.einsum("bhc,thc->bht", queries, keys) / keys.shape[-1] ** 0.5
         return torch.softmax(scores, dim=-1).flatten(1)
 
     def embed(self, style: Tensor) -> Tensor:
         """Give [batch, width] for weights [batch, heads * tokens], which need not sum to 1."""
-        weights = style.unflatten(1, (self.heads, -1))
+        weights = style.view(len(style), self.heads, -1)
         return torch.einsum("bht,thc->bhc", weights, self._by_head(self.value)).flatten(1)
 
     def _by_head(self, projection: nn.Linear) -> Tensor:
         """Keys or values [tokens, heads, channels]; tanh keeps tokens apart and within the range of the queries."""
         projected: Tensor = projection(torch.tanh(self.tokens))
-        return projected.unflatten(1, (self.heads, -1))
+        return projected.view(len(self.tokens), self.heads, -1)
 
 
 class StyleCentroids(nn.Module):
