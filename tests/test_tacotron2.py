@@ -13,13 +13,16 @@ from pipeline.training import Run
 from tts.acoustic.tacotron2 import SYSTEM, Config, DecoderConfig, EncoderConfig, SpeakingConfig, Tacotron2
 from tts.config import build, to_plain
 from tts.errors import ConfigError
-from tts.interfaces import AttendedSpeech, Controls, Finishing, Illustrated
+from tts.interfaces import AttendedSpeech, Controls, Finishing, Illustrated, Inventory
 from tts.layers.alignments import attended_durations, diagonality, failures, guided_attention_loss
 from tts.layers.attention import AttentionConfig, LocationSensitiveAttention
 from tts.layers.masking import length_mask
 from tts.layers.postnet import PostNetConfig
 from tts.layers.reference_encoder import ReferenceEncoder, ReferenceEncoderConfig
 from tts.layers.style import GstConfig, VaeConfig, kl_by_dimension, kl_terms, sampled
+from tts.models import LoadedModel
+from tts.registry import load_system
+from tts.synthesis import Line, Voice
 from tts.training.batching import AcousticBatches
 from tts.training.export import export_model, read_model, restore
 from tts.training.starting import start_from
@@ -302,6 +305,23 @@ def test_the_threshold_is_a_probability():
         for probability, frames in ((0.79, 16), (0.81, 1)):
             network.decoder.gate.bias.fill_(torch.tensor(probability).logit())
             assert speak(network, batch).mel_lengths.tolist() == [frames]
+
+
+def test_a_voice_speaks_and_warns_of_what_attention_missed(caplog):
+    network = network_of()
+    griffin_lim = load_system("vocoders/griffin_lim")
+    vocoder = griffin_lim.build(griffin_lim.config(iterations=2), Inventory(mel=INVENTORY.mel))
+    voice = Voice(
+        LoadedModel("acoustic/tacotron2", "acoustic", TINY, INVENTORY, network),
+        LoadedModel("vocoders/griffin_lim", "vocoder", None, Inventory(mel=INVENTORY.mel), vocoder),
+    )
+    with torch.no_grad():
+        network.decoder.gate.weight.zero_()
+        network.decoder.gate.bias.fill_(-9.0)
+    speech = voice.speak([Line(("a", "b", "c"), "anna", "calm")])[0]
+    assert speech.durations.sum() == 3 * TINY.speaking.max_frames_per_phone
+    assert len(speech.waveform) == speech.durations.sum() * INVENTORY.mel.hop_length
+    assert "attention failed in 'a b c': ran to its limit of 12 steps without an end" in caplog.text
 
 
 def path(*phones, count=None):
