@@ -19,6 +19,10 @@ KNOWN = [
     ({"name": "constant", "value": 0.3}, {0: 0.3, 10**9: 0.3}),
     ({"name": "linear", "value": 0.2, "start": 100, "duration": 50}, {0: 0, 100: 0, 125: 0.1, 150: 0.2, 10**9: 0.2}),
     (
+        {"name": "linear", "first": 4, "value": 1, "start": 10, "duration": 6},
+        {0: 4, 10: 4, 12: 3, 14: 2, 16: 1, 10**9: 1},
+    ),
+    (
         {"name": "logistic", "value": 0.2, "start": 10000, "steepness": 0.0025},
         {0: 0.2 / (1 + math.exp(25)), 8000: 0.2 / (1 + math.exp(5)), 10000: 0.1, 10**9: 0.2},
     ),
@@ -35,7 +39,7 @@ KNOWN = [
 def test_weights_have_known_values(values, known):
     made = schedule(**values)
     assert {step: weight_at(made, step) for step in known} == pytest.approx(known, rel=1e-6, abs=1e-12)
-    assert weight_at(made, None) == values["value"]
+    assert weight_at(made, None) == max(values["value"], values.get("first", 0))
 
 
 def test_numbers_stay_what_they_are():
@@ -47,6 +51,7 @@ def test_numbers_stay_what_they_are():
     [
         ({"name": "linear", "value": 1}, "schedule linear needs duration"),
         ({"name": "constant", "value": 1, "every": 3}, "every has no effect on schedule constant"),
+        ({"name": "constant", "value": 1, "first": 3}, "first has no effect on schedule constant"),
         ({"name": "cyclic", "value": 1, "duration": 3, "start": 2}, "start has no effect on schedule cyclic"),
         ({"name": "linear", "valeu": 1}, r"loss_weights\.kl\.valeu: unknown key; did you mean 'value'"),
         ("much", r"loss_weights\.kl: Input should be a valid number \(value: 'much'\)"),

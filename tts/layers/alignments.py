@@ -40,6 +40,9 @@ def guided_attention_loss(alignment: Tensor, steps: Tensor, phones: Tensor, *, s
 def diagonality(alignment: Tensor, steps: Tensor, phones: Tensor) -> Tensor:
     """Share of the weight that is within a fifth of the sentence from the diagonal, a mean over real steps.
 
+    It tells attention that has gone astray from attention that has not, but not whether it follows the sounds: a
+    straight line has 1.
+
     Args: as for `guided_attention_loss`.
     """
     inside = (alignment * (_distance(alignment, steps, phones).abs() < _BAND)).sum(dim=2)

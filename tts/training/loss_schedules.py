@@ -18,11 +18,13 @@ def weights_at(weights: Mapping[str, float | WeightSchedule], step: int | None) 
 
 def weight_at(schedule: WeightSchedule, step: int | None) -> float:
     """Weight of a step, counted from 0; None = the highest."""
-    return schedule.value * (1.0 if step is None else _share(schedule, step))
+    if step is None:
+        return max(schedule.first, schedule.value)
+    return schedule.first + (schedule.value - schedule.first) * _share(schedule, step)
 
 
 def _share(schedule: WeightSchedule, step: int) -> float:
-    """Part of the highest weight, from 0 to 1."""
+    """How far the weight is from the first to the one that is reached, from 0 to 1."""
     since = step - schedule.start
     if schedule.name == "linear":
         assert schedule.duration is not None

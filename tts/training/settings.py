@@ -62,15 +62,18 @@ class ScheduleSettings:
 
 @config
 class WeightSchedule:
-    """A loss weight that depends on the step; made for the divergence of variational autoencoders.
+    """A loss weight that depends on the step, such as that of a variational autoencoder's divergence.
+
+    Validation weighs the term by the highest weight, so that validations compare.
 
     Attributes:
-        name: constant; linear (0 until `start`, then rising over `duration` steps to `value`); logistic (rising to
-            `value`, half of which is reached at `start`); cyclic (every `duration` steps anew, rising from 0 to `value`
-            over the first half and staying there for the second: Fu et al. 2019, https://arxiv.org/abs/1903.10145);
-            interval (`value` in every `every`-th step, 0 in the others: Zhang et al. 2018,
-            https://arxiv.org/abs/1812.04342).
-        value: highest weight; it also weighs the term in validation, so that validations compare.
+        name: constant; linear (`first` until `start`, then moving over `duration` steps to `value`); logistic (rising
+            to `value`, half of which is reached at `start`); cyclic (every `duration` steps anew, rising from 0 to
+            `value` over the first half and staying there for the second: Fu et al. 2019,
+            https://arxiv.org/abs/1903.10145); interval (`value` in every `every`-th step, 0 in the others: Zhang et al.
+            2018, https://arxiv.org/abs/1812.04342).
+        value: weight that is reached.
+        first: of linear.
         start: of linear, logistic and interval.
         duration: of linear and cyclic.
         steepness: of logistic, by step.
@@ -79,6 +82,7 @@ class WeightSchedule:
 
     name: Literal["constant", "linear", "logistic", "cyclic", "interval"] = "constant"
     value: float = Field(ge=0)
+    first: float = Field(default=0.0, ge=0)
     start: int = Field(default=0, ge=0)
     duration: int | None = Field(default=None, gt=0)
     steepness: float | None = Field(default=None, gt=0)
@@ -94,6 +98,8 @@ class WeightSchedule:
                 raise ValueError(f"{each} has no effect on schedule {self.name}; remove it")
             if each == needed and not is_given:
                 raise ValueError(f"schedule {self.name} needs {each}")
+        if self.first and self.name != "linear":
+            raise ValueError(f"first has no effect on schedule {self.name}; remove it")
         if self.start and self.name in ("constant", "cyclic"):
             raise ValueError(f"start has no effect on schedule {self.name}; remove it")
 
