@@ -58,9 +58,11 @@ class Build:
         acoustic, vocoders: runs to train, names under `runs`.
         finetune: runs that start from another run (`init_from`).
         voices: names under `voices`.
+        speaker_vectors: corpora whose clips get them, for runs that are told their speakers by vectors.
     """
 
     corpora: tuple[str, ...]
+    speaker_vectors: tuple[str, ...] = ()
     acoustic: dict[str, BuiltRun] = Field(default_factory=dict)
     vocoders: dict[str, BuiltRun] = Field(default_factory=dict)
     finetune: dict[str, BuiltRun] = Field(default_factory=dict)
@@ -141,6 +143,7 @@ def _check_runs(params: Params, known: Path) -> None:
         if run.init_from is not None:
             _require(run.init_from, params.runs, f"{where}.init_from")
     _require_all(params.run.corpora, params.corpora, "run.corpora")
+    _require_all(params.run.speaker_vectors, params.run.corpora, "run.speaker_vectors (in run.corpora)")
     for section in ("acoustic", "vocoders", "finetune"):
         built: Mapping[str, BuiltRun] = getattr(params.run, section)
         for name, row in built.items():

@@ -43,6 +43,10 @@ class Paths:
         """Give the durations, pitch and energy shards."""
         return self.root / "data" / "features" / corpus / "prosody"
 
+    def vectors(self, corpus: str) -> Path:
+        """Give the speaker vectors of the clips."""
+        return self.root / "data" / "features" / corpus / "speakers"
+
     def index(self, corpus: str) -> Path:
         """Give the joined table, names and statistics."""
         return self.root / "data" / "features" / corpus / "index"

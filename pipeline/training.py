@@ -179,8 +179,11 @@ def read_run(params: Params, paths: Paths, name: str) -> Run:
         inventory = Inventory(mel=features.mel_definition)
     else:
         index = paths.index(settings.corpus)
-        features = CorpusFeatures(corpus, mel, prosody=paths.prosody(settings.corpus), index=index)
+        vectors = paths.vectors(settings.corpus) if _by_vector(settings) else None
+        features = CorpusFeatures(corpus, mel, prosody=paths.prosody(settings.corpus), index=index, vectors=vectors)
         inventory = read_inventory(index, features.mel_definition, speakers=settings.speakers, styles=settings.styles)
+        if features.speaker_vectors is not None:
+            inventory = replace(inventory, speaker_vectors=features.speaker_vectors.means(inventory.speakers))
     config = build(system.config, settings.model, where=f"runs.{name}.model")
     start = paths.model(settings.init_from) if settings.init_from else None
     return Run(settings, system, config, features, inventory, start)
@@ -193,6 +196,8 @@ def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
     files = [paths.corpus(corpus) / "manifest.parquet", paths.mel(corpus) / "mel.parquet"]
     if load_system(settings.system).kind != "vocoder":
         files += [paths.prosody(corpus) / "prosody.parquet", *sorted(paths.index(corpus).iterdir())]
+    if _by_vector(settings):
+        files += [paths.vectors(corpus) / "vectors.parquet"]
     if settings.init_from:
         files += sorted(paths.model(settings.init_from).iterdir())
     return {
@@ -200,6 +205,11 @@ def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
         "split": to_plain(params.split),
         "files": {str(file): file_key(file) for file in files},
     }
+
+
+def _by_vector(settings: RunSettings) -> bool:
+    """Whether the system is told its speakers by vectors."""
+    return settings.model.get("speaker") in ("vector", "both")
 
 
 def keep(paths: Paths, name: str, run: Run, task: Task, trainer: Trainer) -> None:

@@ -32,6 +32,7 @@ from stages import (
     synthesize,
     systems,
     train,
+    vectors,
     why,
 )
 from stages import cache as cache_command
@@ -80,6 +81,7 @@ _STAGES: dict[str, Callable[..., None]] = {
     "align": align.run,
     "mel": mel.run,
     "prosody": prosody.run,
+    "vectors": vectors.run,
     "index": index.run,
     "train": train.run,
     "synthesize": synthesize.run,

@@ -1,7 +1,8 @@
 """Speak any text with a trained voice.
 
 Reads the two models/<run> of a voice in params.yaml, writes a WAV. Example:
-``tts say "Good morning." -o morning.wav --voice demo --speaker annie --style calm --duration-scale 1.1``.
+``tts say "Good morning." -o morning.wav --voice demo --speaker annie --style calm --duration-scale 1.1``. With
+``--speaker-reference recording.wav`` a voice trained on speaker vectors speaks like whoever is heard there.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ def run(
     voice: _Name = None,
     language: Annotated[str, typer.Option(help="Of the text, as the corpus calls it.")] = "en",
     speaker: _Name = None,
+    speaker_reference: Annotated[
+        list[Path] | None,
+        typer.Option(help="Recordings of someone to speak like, in place of --speaker; may be given several times."),
+    ] = None,
     style: _Name = None,
     pitch_scale: _Scale = 1.0,
     energy_scale: _Scale = 1.0,
@@ -33,17 +38,21 @@ def run(
     from pipeline.paths import Paths
     from pipeline.runtime import load_runtime
     from pipeline.speaking import voice_folders
+    from pipeline.vectors import reference_vector
     from tts.audio.files import write_wav
+    from tts.errors import ConfigError
     from tts.interfaces import Controls
     from tts.synthesis import Synthesizer
     from tts.text.frontend import build_frontend
 
+    if speaker is not None and speaker_reference:
+        raise ConfigError("--speaker and --speaker-reference both say who speaks; give one of them")
     params, paths, runtime = load_params(Path()), Paths(Path()), load_runtime(Path())
     loaded = voice_folders(params, paths, runtime, voice).load()
     waveform = Synthesizer(loaded, build_frontend(params.text)).say(
         text,
         language=language,
-        speaker=speaker,
+        speaker=reference_vector(speaker_reference) if speaker_reference else speaker,
         style=style,
         controls=Controls(pitch_scale=pitch_scale, energy_scale=energy_scale, duration_scale=duration_scale),
     )

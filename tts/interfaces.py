@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_check
 from tts.audio.mel_definition import MelDefinition
 
 if TYPE_CHECKING:  # what only names these types need not wait for torch
+    import numpy as np
+    import numpy.typing as npt
     import torch
     from torch import Tensor, nn
 
 B = TypeVar("B", bound="_OnDevice")
+
+SPEAKER_VECTOR_SIZE = 256
+"""Of the vectors of `tts.speakers`, which say how a voice sounds; they are of unit length."""
 
 
 class _OnDevice:
@@ -52,6 +57,7 @@ class AcousticBatch(_OnDevice):
         energy: [batch, phones] or [batch, frames], linear L2 norm.
         speaker_ids: [batch] int64 indices into the speakers.
         style_ids: [batch] int64 indices into the styles.
+        speaker_vectors: [batch, SPEAKER_VECTOR_SIZE], of each clip itself; None where the model needs none.
     """
 
     utterance_ids: tuple[str, ...]
@@ -64,6 +70,7 @@ class AcousticBatch(_OnDevice):
     energy: Tensor
     speaker_ids: Tensor
     style_ids: Tensor
+    speaker_vectors: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,8 @@ class Inventory:
         speakers: names by id; empty for vocoders.
         styles: names by id; empty for vocoders.
         statistics: of the training split; None for vocoders.
+        speaker_vectors: of each speaker's training clips together, by name; None where the model needs none. They are
+            saved among its tensors.
     """
 
     mel: MelDefinition
@@ -122,6 +131,7 @@ class Inventory:
     speakers: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
     statistics: Statistics | None = None
+    speaker_vectors: Mapping[str, npt.NDArray[np.float32]] | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -205,6 +215,22 @@ class AcousticModel(Protocol):
 
     def teacher_forced(self, batch: AcousticBatch) -> Tensor:
         """Mel [batch, frames, mels] that follows the recordings: their durations, or their frames before each."""
+        ...
+
+
+class SpeakerSpace(Protocol):
+    """What an acoustic model that is told its speakers by vectors has as `speaker_vectors`.
+
+    `speak` of such a model takes `speaker_vectors` [batch, SPEAKER_VECTOR_SIZE], which go before `speaker_ids`.
+
+    Attributes:
+        means: [speakers, SPEAKER_VECTOR_SIZE] vectors of those known by name.
+    """
+
+    means: Tensor
+
+    def nearest(self, vectors: Tensor) -> Tensor:
+        """Ids [batch] of the known speakers nearest to vectors."""
         ...
 
 

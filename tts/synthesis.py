@@ -20,7 +20,7 @@ from torch import Tensor
 
 from tts.audio.mel_definition import require_equal
 from tts.errors import CheckpointError, ConfigError, TextError
-from tts.interfaces import AcousticModel, AttendedSpeech, Controls, Inventory, Spoken, Vocoder
+from tts.interfaces import AcousticModel, AttendedSpeech, Controls, Inventory, SpeakerSpace, Spoken, Vocoder
 from tts.models import LoadedModel, load_model
 from tts.phones import SILENCE
 from tts.text.frontend import Frontend, speakable
@@ -28,6 +28,9 @@ from tts.text.frontend import Frontend, speakable
 logger = logging.getLogger(__name__)
 
 Waveform = npt.NDArray[np.float32]
+
+SpeakerVector = tuple[float, ...]
+"""As `tts.speakers` computes it of a recording."""
 
 _BATCH = 8
 _NEUTRAL = Controls()
@@ -41,11 +44,12 @@ class Line:
 
     Attributes:
         phones: labels, silences included.
-        speaker, style: names; None = the only one there is.
+        speaker: name, or a vector, for voices that are told their speakers by vectors; None = the only one there is.
+        style: name; None = the only one there is.
     """
 
     phones: tuple[str, ...]
-    speaker: str | None = None
+    speaker: str | SpeakerVector | None = None
     style: str | None = None
 
 
@@ -108,12 +112,14 @@ class Voice:
     def speak(self, lines: Sequence[Line], *, controls: Controls = _NEUTRAL) -> list[Speech]:
         """Say several lines; each sounds as it would alone.
 
+        Whoever is given by a vector has the mean and range of pitch of the known speaker who is nearest.
+
         Args:
             lines: what to say.
             controls: of all lines; where they are arrays, [lines, phones].
 
         Raises:
-            ConfigError: a speaker or style is unknown, or must be named.
+            ConfigError: a speaker or style is unknown, or must be named, or the voice knows its speakers by name only.
             TextError: a phone is unknown.
         """
         speeches: list[Speech] = []
@@ -134,7 +140,7 @@ class Voice:
         spoken = self._acoustic.speak(
             torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self._device),
             torch.tensor([len(each) for each in ids], device=self._device),
-            speaker_ids=self._name_ids([line.speaker for line in lines], self.inventory.speakers, "speaker"),
+            **self._speakers([line.speaker for line in lines]),
             style_ids=self._name_ids([line.style for line in lines], self.inventory.styles, "style"),
             controls=controls,
         )
@@ -154,6 +160,33 @@ class Voice:
     def _phone_ids(self, phones: Sequence[str]) -> Tensor:
         self.require_known(phones)
         return torch.tensor([self.inventory.symbols.index(phone) for phone in phones])
+
+    def _speakers(self, speakers: Sequence[str | SpeakerVector | None]) -> dict[str, Tensor]:
+        """Who speaks, as the acoustic model's `speak` is told."""
+        given = {row: torch.tensor(each) for row, each in enumerate(speakers) if isinstance(each, tuple)}
+        names = [None if isinstance(each, tuple) else each for each in speakers]
+        if not given:
+            return {"speaker_ids": self._name_ids(names, self.inventory.speakers, "speaker")}
+        space = self._space()
+        ids = [
+            int(space.nearest(given[row].to(self._device)))
+            if row in given
+            else _position(name, self.inventory.speakers, "speaker")
+            for row, name in enumerate(names)
+        ]
+        vectors = space.means[ids]
+        for row, vector in given.items():
+            vectors[row] = vector
+        return {"speaker_ids": torch.tensor(ids, device=self._device), "speaker_vectors": vectors}
+
+    def _space(self) -> SpeakerSpace:
+        space: SpeakerSpace | None = getattr(self._acoustic, "speaker_vectors", None)
+        if space is None:
+            raise ConfigError(
+                f"the voice knows its speakers by name only: {', '.join(self.inventory.speakers)}; choose one of them, "
+                "or train it with model.speaker 'vector' or 'both'"
+            )
+        return space
 
     def _name_ids(self, names: Sequence[str | None], known: Sequence[str], what: str) -> Tensor:
         return torch.tensor([_position(name, known, what) for name in names], device=self._device)
@@ -188,7 +221,7 @@ class Synthesizer:
         text: str,
         *,
         language: str,
-        speaker: str | None = None,
+        speaker: str | SpeakerVector | None = None,
         style: str | None = None,
         controls: Controls = _NEUTRAL,
     ) -> Waveform:
@@ -197,8 +230,8 @@ class Synthesizer:
         Args:
             text: as written.
             language: of the text, as the front end calls it.
-            speaker: name; None = the only one there is.
-            style: likewise.
+            speaker: name or vector; None = the only one there is.
+            style: name; None = the only one there is.
             controls: pitch, energy and speed.
 
         Returns:

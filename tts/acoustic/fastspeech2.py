@@ -9,7 +9,8 @@ Notable choices:
 - The mel is predicted standardised; its loss is in units of the log-mel.
 - Padding is masked before every convolution: an item of a batch gives what it gives alone.
 - The ends of phones are rounded to frames, not the phones: scaled durations keep short phones and the total.
-- Speaker and style tables are added to the encoder's output; with one speaker or one style there is none.
+- Speaker and style tables are added to the encoder's output; with one speaker or one style there is none. In place of
+  the speakers' table, or beside it, a projection of speaker vectors may be: then it speaks as whom a vector describes.
 
 Differs from the paper: pitch and energy are those of phones by default; voicing is predicted (a second output
 of the pitch predictor) instead of pitch being interpolated over unvoiced phones, so that they stay unvoiced;
@@ -40,6 +41,7 @@ from tts.layers.embedding import name_table
 from tts.layers.harmonics import HarmonicMel
 from tts.layers.masking import length_mask, masked
 from tts.layers.postnet import PostNet, PostNetConfig
+from tts.layers.speaker_vectors import SpeakerVectors
 from tts.layers.transformer import Transformer, TransformerConfig
 from tts.layers.variance import (
     NUM_PLACES,
@@ -86,6 +88,7 @@ class Config:
         postnet: Tacotron 2's, None = off.
         harmonics: whether the decoder adds those of the pitch to the mel; meant for the level "frame", whose pitch
             moves within a phone.
+        speaker: told by a row of a table, by a speaker vector (`run.speaker_vectors` computes them), or by both.
     """
 
     hidden: int = Field(default=256, gt=0)
@@ -94,6 +97,7 @@ class Config:
     decoder: TransformerConfig = Field(default_factory=TransformerConfig)
     postnet: PostNetConfig | None = None
     harmonics: bool = False
+    speaker: Literal["table", "vector", "both"] = "table"
 
     def __post_init__(self) -> None:
         """Refuse heads that do not divide the hidden size."""
@@ -149,7 +153,9 @@ class FastSpeech2(nn.Module):
         if not inventory.symbols or not inventory.speakers or statistics is None:
             raise ConfigError("fastspeech2 needs symbols, speakers and statistics; train it on a corpus with an index")
         self.symbols = nn.Embedding(len(inventory.symbols), config.hidden)
-        self.speakers = name_table(inventory.speakers, config.hidden)
+        by_table, by_vector = config.speaker != "vector", config.speaker != "table"
+        self.speakers = name_table(inventory.speakers, config.hidden) if by_table else None
+        self.speaker_vectors = SpeakerVectors(config.hidden, inventory) if by_vector else None
         self.styles = name_table(inventory.styles, config.hidden)
         self.encoder = Transformer(config.hidden, config.encoder)
         self.variance = _VarianceAdaptor(config.hidden, config.variance, inventory.speakers, statistics)
@@ -186,7 +192,7 @@ class FastSpeech2(nn.Module):
         varied = self._follow(batch)
         return masked(self._decode(varied)[-1], varied.mask)
 
-    def speak(
+    def speak(  # noqa: PLR0913 - what is said, by whom, and how
         self,
         phones: Tensor,
         lengths: Tensor,
@@ -195,9 +201,15 @@ class FastSpeech2(nn.Module):
         style_ids: Tensor,
         controls: Controls,
         given: Prosody = Prosody(),
+        speaker_vectors: Tensor | None = None,
     ) -> Spoken:
-        """Speak padded phones [batch, phones]; controls act on what is predicted, not on what is given."""
-        hidden, mask = self._encode(phones, lengths, speaker_ids=speaker_ids, style_ids=style_ids)
+        """Speak padded phones [batch, phones]; controls act on what is predicted, not on what is given.
+
+        Speaker vectors [batch, SPEAKER_VECTOR_SIZE] may describe anyone; pitch then has the moments of `speaker_ids`.
+        """
+        if speaker_vectors is None and self.speaker_vectors is not None:
+            speaker_vectors = self.speaker_vectors.means[speaker_ids]
+        hidden, mask = self._encode(phones, lengths, self._manner(speaker_ids, style_ids, speaker_vectors))
         minimum = mask if self.silence_id is None else mask & (phones != self.silence_id)
         varied = self.variance(hidden, mask, speaker_ids=speaker_ids, minimum=minimum, given=given, controls=controls)
         mel = masked(self._decode(varied)[-1], varied.mask)
@@ -208,9 +220,8 @@ class FastSpeech2(nn.Module):
         """Go through the network with the batch's own prosody."""
         self._check(batch)
         speaker_ids, given = batch.speaker_ids, Prosody(batch.durations, batch.pitch, batch.energy, batch.mel.shape[1])
-        hidden, mask = self._encode(
-            batch.phones, batch.phone_lengths, speaker_ids=speaker_ids, style_ids=batch.style_ids
-        )
+        manner = self._manner(speaker_ids, batch.style_ids, batch.speaker_vectors)
+        hidden, mask = self._encode(batch.phones, batch.phone_lengths, manner)
         varied: _Varied = self.variance(
             hidden,
             mask,
@@ -222,6 +233,11 @@ class FastSpeech2(nn.Module):
         return varied
 
     def _check(self, batch: AcousticBatch) -> None:
+        if self.speaker_vectors is not None and batch.speaker_vectors is None:
+            raise DataError(
+                f"the batch of {batch.utterance_ids[0]} has no speaker vectors, which this model is told its speakers "
+                "by; compute them with `tts vectors`, or choose model.speaker 'table'"
+            )
         expected = batch.durations.shape if self.level == "phone" else batch.mel.shape[:2]
         for name, values in (("pitch", batch.pitch), ("energy", batch.energy)):
             if values.shape != expected:
@@ -230,14 +246,16 @@ class FastSpeech2(nn.Module):
                     f"{tuple(expected)}; variance.level is {self.level!r}, load {name} of the same level"
                 )
 
-    def _encode(
-        self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, style_ids: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _manner(self, speaker_ids: Tensor, style_ids: Tensor, speaker_vectors: Tensor | None) -> list[Tensor]:
+        """What says who speaks and how: some [batch, hidden]."""
+        known = ((self.speakers, speaker_ids), (self.styles, style_ids), (self.speaker_vectors, speaker_vectors))
+        return [layer(values) for layer, values in known if layer is not None]
+
+    def _encode(self, phones: Tensor, lengths: Tensor, manner: list[Tensor]) -> tuple[Tensor, Tensor]:
         mask = length_mask(lengths, phones.shape[1])
         hidden: Tensor = self.encoder(self.symbols(phones), mask)
-        for table, ids in ((self.speakers, speaker_ids), (self.styles, style_ids)):
-            if table is not None:
-                hidden = hidden + table(ids).unsqueeze(1)
+        for each in manner:
+            hidden = hidden + each.unsqueeze(1)
         return hidden, mask
 
     def _decode(self, varied: _Varied) -> list[Tensor]:

@@ -21,6 +21,7 @@ from tts.audio.mel_definition import MelDefinition, num_frames
 from tts.audio.samples import to_float
 from tts.config import build
 from tts.data.shards import Array, ShardReader
+from tts.data.speaker_vectors import SpeakerVectorTable
 from tts.data.splits import SplitSettings, assign_splits
 from tts.data.tables import MANIFEST, MEL, UTTERANCES, read_arrow, read_metadata
 from tts.data.utterances import Positions, Utterances
@@ -72,6 +73,7 @@ class CorpusFeatures:
     Attributes:
         utterances: rows by id, in the order of ids.
         mel_definition: of the mel shards.
+        speaker_vectors: of the clips; None where they were not asked for.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class CorpusFeatures:
         prosody: Path | None = None,
         index: Path | None = None,
         split: SplitSettings | None = None,
+        vectors: Path | None = None,
     ) -> None:
         """Open the folders of a corpus (see `pipeline.paths`).
 
@@ -91,6 +94,7 @@ class CorpusFeatures:
             prosody: duration, pitch and energy shards; needs the index.
             index: the joined table; without it, rows come from the manifest and `mel.parquet`.
             split: assigns splits where there is no index to tell them.
+            vectors: the speaker vectors of the clips.
 
         Raises:
             DataError: a table is missing, or two of them disagree.
@@ -100,6 +104,7 @@ class CorpusFeatures:
         _check_lengths(self.utterances, self.mel_definition, mel)
         folders = {"audio": corpus, "mel": mel, **(dict.fromkeys(_PROSODY, prosody) if prosody else {})}
         self._shards = {kind: ShardReader(folder, kind) for kind, folder in folders.items()}
+        self.speaker_vectors = SpeakerVectorTable(vectors, self._speakers(), self.select("train")) if vectors else None
 
     @property
     def ids(self) -> list[str]:
@@ -175,6 +180,9 @@ class CorpusFeatures:
                 wanted = pc.and_(wanted, pc.is_in(table[column], value_set=pa.array(sorted(names), pa.string())))
         ids: list[str] = table["utterance_id"].filter(wanted).to_pylist()
         return ids
+
+    def _speakers(self) -> dict[str, str]:
+        return dict(zip(self.ids, self.utterances.table["speaker"].to_pylist(), strict=True))
 
     def _part(self, kind: Kind, utterance_id: str, start: int = 0, length: int | None = None) -> Array:
         (whole,) = self.views(kind, [utterance_id])

@@ -82,6 +82,7 @@ PROSODY = pa.schema(
         ("phones", pa.list_(pa.string())),
     ]
 )
+VECTORS = pa.schema([("utterance_id", pa.string()), ("vector", pa.list_(pa.float32()))])
 UTTERANCES = pa.schema(
     [
         ("utterance_id", pa.string()),
@@ -105,7 +106,7 @@ UTTERANCES = pa.schema(
 
 Row = Mapping[str, Any]
 
-_DTYPES = {pa.int32(): np.int32, pa.int64(): np.int64, pa.float64(): np.float64}
+_DTYPES = {pa.int32(): np.int32, pa.int64(): np.int64, pa.float32(): np.float32, pa.float64(): np.float64}
 _ROWS_AT_ONCE = 1 << 16  # 13,100 clips have over a million phones, and a row of Python takes 500 bytes
 
 

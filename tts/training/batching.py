@@ -63,6 +63,7 @@ class AcousticBatches:
         durations, num_frames = features.views("durations", ids), features.utterances.numbers["num_frames"][rows]
         _require_sums(durations, num_frames, ids)
         pitch, energy = self._kinds
+        vectors = features.speaker_vectors
         return AcousticBatch(
             utterance_ids=tuple(ids),
             phones=torch.from_numpy(phones),
@@ -74,6 +75,7 @@ class AcousticBatches:
             energy=_padded(features.views(energy, ids)),
             speaker_ids=torch.from_numpy(speakers),
             style_ids=torch.from_numpy(styles),
+            speaker_vectors=None if vectors is None else torch.from_numpy(vectors.read(ids)),
         )
 
     def _phone_places(self, rows: Positions) -> Iterable[tuple[int, int]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +19,10 @@ logger = logging.getLogger(__name__)
 
 _TABLES = ("symbols", "speakers", "styles")
 """An embedding named after a field of the Inventory has one row for each of its names."""
+
+_VECTORS = "speaker_vectors."
+_MEANS = f"{_VECTORS}means"
+"""See tts.layers.speaker_vectors; a run has the means of its own speakers."""
 
 
 def start_from(network: nn.Module, saved: SavedModel, *, system: str, inventory: Inventory) -> None:
@@ -44,10 +49,11 @@ def start_from(network: nn.Module, saved: SavedModel, *, system: str, inventory:
         if table is not None and fresh is not None:
             tensors[name] = _rows_by_name(table, getattr(saved.inventory, field), getattr(inventory, field))
         elif table is not None:
-            logger.warning("%s: the table of %s is not taken over, since this run has only one", saved.directory, field)
+            logger.warning("%s: the table of %s is not taken over, since this run has none", saved.directory, field)
         elif fresh is not None:
             tensors[name] = fresh
             logger.info("%s has no table of %s; it starts at random", saved.directory, field)
+    tensors = _with_own_vectors(tensors, expected, saved.directory)
     require_fitting(expected, tensors, where=f"{saved.directory}")
     _assign(network, tensors)
 
@@ -65,6 +71,18 @@ def start_discriminator_from(discriminator: nn.Module, saved: SavedModel) -> Non
     tensors = read_tensors(path)
     require_fitting(discriminator.state_dict(), tensors, where=str(path))
     discriminator.load_state_dict(tensors)
+
+
+def _with_own_vectors(tensors: dict[str, Tensor], expected: Mapping[str, Tensor], directory: Path) -> dict[str, Tensor]:
+    """Replace what belongs to the saved model's speaker vectors by what this run has of its own."""
+    own = {name: tensor for name, tensor in expected.items() if name.startswith(_VECTORS)}
+    saved = {name for name in tensors if name.startswith(_VECTORS)}
+    if own and not saved:
+        logger.info("%s was told its speakers without vectors; their projection starts at random", directory)
+    elif saved and not own:
+        logger.warning("%s: the projection of speaker vectors is not taken over, since this run has none", directory)
+    projection = {name: tensors[name] for name in saved & own.keys() - {_MEANS}}
+    return {name: tensor for name, tensor in tensors.items() if name not in saved} | own | projection
 
 
 def _rows_by_name(table: Tensor, saved: Sequence[str], names: Sequence[str]) -> Tensor:

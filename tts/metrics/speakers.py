@@ -1,0 +1,51 @@
+"""Speaker similarity: how alike two clips' voices are, by the speaker encoder of `tts.speakers`.
+
+The cosine between the vectors of two clips (SECS, speaker encoder cosine similarity; Casanova et al. 2021, SC-GlowTTS,
+https://arxiv.org/abs/2104.05557). The encoder's cosines are never negative, and lie well above 0 for any two voices:
+values are to be read beside those of other speakers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tts.errors import AudioError
+from tts.metrics.measurable import NotMeasurableError
+
+Floats = npt.NDArray[np.floating]
+
+
+def cosine(ours: Floats, theirs: Floats) -> float:
+    """Cosine of the angle between two vectors [size]; 1 = of one direction."""
+    return float(ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs)))
+
+
+def speaker_similarity(
+    waveform: npt.NDArray[np.float32], recording: npt.NDArray[np.float32], sample_rate: int
+) -> float:
+    """Cosine of the speaker vectors of two clips [samples] of one rate in Hz; they need not say the same.
+
+    Raises:
+        NotMeasurableError: one of them has too little speech.
+        ConfigError: the encoder's weights are absent.
+    """
+    ours, theirs = (speaker_vector(each, sample_rate) for each in (waveform, recording))
+    return cosine(ours, theirs)
+
+
+def speaker_vector(waveform: npt.NDArray[np.float32], sample_rate: int) -> npt.NDArray[np.float32]:
+    """Speaker vector of a clip [samples].
+
+    Raises:
+        NotMeasurableError: it has too little speech.
+        ConfigError: the encoder's weights are absent.
+    """
+    from tts.speakers.speech import speech_of
+    from tts.speakers.weights import load_encoder
+
+    try:
+        speech = speech_of(waveform, sample_rate)
+    except AudioError as error:
+        raise NotMeasurableError(str(error)) from error
+    return load_encoder().embed([speech])[0]

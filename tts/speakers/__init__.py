@@ -1,0 +1,1 @@
+"""Who speaks: vectors that are near each other where voices are alike."""
