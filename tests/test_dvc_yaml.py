@@ -50,9 +50,9 @@ def test_every_declared_path_is_one_that_paths_py_knows(name):
     known = {
         str(make("X"))
         for make in (
-            paths.raw, paths.corpus, paths.alignments, paths.mel, paths.prosody, paths.index, paths.model, paths.audio,
-            paths.scores, paths.data_metrics, paths.alignment_metrics, paths.run_metrics, paths.run_curve,
-            paths.voice_metrics,
+            paths.raw, paths.corpus, paths.alignments, paths.mel, paths.prosody, paths.vectors, paths.index,
+            paths.model, paths.audio, paths.scores, paths.data_metrics, paths.alignment_metrics,
+            paths.run_metrics, paths.run_curve, paths.voice_metrics,
         )
     }  # fmt: skip
     known |= {str(paths.report)} | {str(parent) for path in known for parent in Path(path).parents}

@@ -10,12 +10,19 @@ import torch
 from tts.acoustic.fastspeech2 import Config, FastSpeech2, Prosody, VarianceConfig
 from tts.audio.mel_definition import MelDefinition
 from tts.errors import ConfigError, DataError
-from tts.interfaces import AcousticBatch, Controls, Inventory, Statistics
+from tts.interfaces import SPEAKER_VECTOR_SIZE, AcousticBatch, Controls, Inventory, Statistics
 from tts.layers.masking import length_mask
 from tts.layers.postnet import PostNetConfig
 from tts.layers.transformer import TransformerConfig
 from tts.layers.variance import PredictorConfig, QuantityConfig, repeat_to_frames
 from tts.phones import SILENCE
+
+
+def vectors_of(count: int, seed: int = 3) -> torch.Tensor:
+    """Vectors [count, SPEAKER_VECTOR_SIZE] of unit length, none of their components negative."""
+    drawn = torch.rand(count, SPEAKER_VECTOR_SIZE, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.normalize(drawn.square(), dim=-1)
+
 
 MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=20, f_min=0.0, f_max=8000.0)
 INVENTORY = Inventory(
@@ -35,13 +42,16 @@ INVENTORY = Inventory(
         energy_linear_mean=25.0,
         energy_linear_std=20.0,
     ),
+    speaker_vectors=dict(zip(("anna", "bert"), vectors_of(2).numpy(), strict=True)),
 )
 STACK = TransformerConfig(layers=2, heads=2, filter=48, kernels=(3, 3), dropout=0.0)
 PRE_STACK = dataclasses.replace(STACK, norm="pre")
 PREDICTOR = PredictorConfig(filter=24, dropout=0.0)
 
 
-def tiny(*, level="phone", embedding="bins", stack=STACK, postnet=True, harmonics=False, target="log+zscore") -> Config:
+def tiny(
+    *, level="phone", embedding="bins", stack=STACK, postnet=True, harmonics=False, target="log+zscore", speaker="table"
+) -> Config:
     quantity = QuantityConfig(target=target, embedding=embedding, bins=16, predictor=PREDICTOR)
     return Config(
         hidden=32,
@@ -50,6 +60,7 @@ def tiny(*, level="phone", embedding="bins", stack=STACK, postnet=True, harmonic
         variance=VarianceConfig(level=level, duration=PREDICTOR, pitch=quantity, energy=quantity),
         postnet=PostNetConfig(layers=3, hidden=24, dropout=0.0) if postnet else None,
         harmonics=harmonics,
+        speaker=speaker,
     )
 
 
@@ -61,6 +72,8 @@ CONFIGS = {
     "phone-harmonics": tiny(harmonics=True),
     "frame-harmonics-pre": tiny(level="frame", stack=PRE_STACK, postnet=False, harmonics=True),
     "separable-without-attention": tiny(stack=dataclasses.replace(PRE_STACK, heads=None, separable=True)),
+    "speaker-vector": tiny(stack=PRE_STACK, speaker="vector"),
+    "speaker-table-and-vector-frame": tiny(level="frame", embedding="convolution", speaker="both"),
 }
 CONFIGS |= {target: tiny(target=target, postnet=False) for target in ("zscore", "log", "none")}
 over_configs = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
@@ -106,6 +119,7 @@ def batch_of(lengths: tuple[int, ...] = (5, 9, 7), level: str = "phone", seed: i
         energy=torch.exp(3 + 0.7 * noise[1]) * positions,
         speaker_ids=torch.arange(count) % 2,
         style_ids=torch.arange(count) % 3,
+        speaker_vectors=vectors_of(count, seed),
     )
 
 
@@ -312,6 +326,66 @@ def test_one_speaker_and_one_style_need_no_table():
     network = network_of(tiny(), inventory)
     assert network.speakers is None
     assert network.styles is None
+
+
+# Speaker vectors
+
+
+def by_vector(network: FastSpeech2, batch: AcousticBatch, vectors: torch.Tensor | None):
+    with torch.no_grad():
+        return network.speak(
+            batch.phones,
+            batch.phone_lengths,
+            speaker_ids=batch.speaker_ids,
+            style_ids=batch.style_ids,
+            controls=Controls(),
+            speaker_vectors=vectors,
+        ).mel
+
+
+@pytest.mark.parametrize("speaker", ["vector", "both"])
+def test_a_speaker_known_by_name_speaks_with_the_mean_of_their_vectors(speaker):
+    network, batch = network_of(tiny(speaker=speaker)), batch_of()
+    means = torch.stack([torch.from_numpy(each) for each in INVENTORY.speaker_vectors.values()])
+    named = by_vector(network, batch, None)
+    assert torch.equal(named, by_vector(network, batch, means[batch.speaker_ids]))
+    assert not torch.equal(named, by_vector(network, batch, vectors_of(3, seed=9))[:, : named.shape[1]])
+
+
+def test_only_the_direction_of_a_vector_counts():
+    network, batch, vectors = network_of(tiny(speaker="vector")), batch_of(), vectors_of(3, seed=9)
+    assert torch.allclose(by_vector(network, batch, vectors), by_vector(network, batch, vectors * 7), atol=1e-5)
+
+
+def test_the_nearest_speaker_is_the_one_at_the_smallest_angle():
+    space = network_of(tiny(speaker="vector")).speaker_vectors
+    assert space.nearest(space.means.flip(0)).tolist() == [1, 0]
+    assert space.nearest(0.7 * space.means[:1] + 0.3 * space.means[1:]).tolist() == [0]
+
+
+def test_in_training_each_clip_brings_its_own_vector():
+    network, batch = network_of(tiny(speaker="vector")), batch_of()
+    other = dataclasses.replace(batch, speaker_vectors=vectors_of(3, seed=9))
+    assert network.loss(batch)["mel"] != network.loss(other)["mel"]
+
+
+def test_the_means_of_speakers_are_kept_with_the_weights():
+    network, batch = network_of(tiny(speaker="both")), batch_of()
+    again = network_of(tiny(speaker="both"), dataclasses.replace(INVENTORY, speaker_vectors=None), seed=5)
+    again.load_state_dict(network.state_dict())
+    assert torch.equal(speak(network, batch).mel, speak(again, batch).mel)
+
+
+def test_a_vector_takes_the_place_of_the_table_or_stands_beside_it():
+    assert network_of(tiny(speaker="vector")).speakers is None
+    assert network_of(tiny(speaker="both")).speakers is not None
+    assert network_of(tiny()).speaker_vectors is None
+
+
+def test_a_batch_without_vectors_is_refused_where_they_are_needed():
+    batch = dataclasses.replace(batch_of(), speaker_vectors=None)
+    with pytest.raises(DataError, match=r"clip-0 has no speaker vectors.*tts vectors.*'table'"):
+        network_of(tiny(speaker="vector")).loss(batch)
 
 
 # Errors
