@@ -86,6 +86,8 @@ def one_line(done):
         ("vocoder: tiny_vocoder", "vocoder: tiny_acoustic", "is a acoustic system, not a vocoder one"),
         ("system: vocoders/vocos", "system: vocoders/vocso", "did you mean 'vocoders/vocos'?"),
         ("kind: demo", "kind: dmeo", "corpora.tiny"),
+        ("speaker_vectors: []", "speaker_vectors: [tinny]", "run.speaker_vectors (in run.corpora): 'tinny' is not def"),
+        ("    model:\n", "    model:\n      speaker: vektor\n", "runs.tiny_acoustic.model.speaker"),
         ("layers: 1", "layer: 1", "model.encoder.layer: unknown key; did you mean 'layers'?"),
     ],
 )
@@ -155,6 +157,11 @@ def test_nothing_to_say_is_one_line_and_no_file(project):
     write_models(project.root / "models/tiny_acoustic", project.root / "models/tiny_vocoder")
     assert "nothing to say" in one_line(tts(project.root, "say", "?! …", *SAY))
     assert not list(project.root.glob("*said*"))
+
+
+def test_a_speaker_and_a_reference_contradict_each_other(tmp_path):
+    done = tts(tmp_path, "say", "Hello.", "-o", "a.wav", "--speaker", "ann", "--speaker-reference", "b.wav")
+    assert "--speaker and --speaker-reference both say who speaks" in one_line(done)
 
 
 def test_models_of_different_mels_are_refused_in_one_line(project):
