@@ -190,6 +190,7 @@ def test_systems_are_listed_as_json(project):
     rows = json.loads(tts(project.root, "systems", "--json").stdout)
     by_name = {row["name"]: row for row in rows}
     assert set(by_name) == {
+        "acoustic/fastspeech",
         "acoustic/fastspeech2",
         "acoustic/tacotron2",
         "vocoders/griffin_lim",
