@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,11 @@ import tts.speakers.weights
 from pipeline.clips import Clip
 from pipeline.incremental import Rejected, map_cached
 from pipeline.parallel import ThisProcess
+from pipeline.params import load_params
+from pipeline.paths import Paths
+from pipeline.training import content_of, read_run
 from pipeline.vectors import reference_vector, vector_of, write_vectors
+from pipeline.yaml import read_yaml
 from tts.acoustic import fastspeech2
 from tts.audio.files import write_wav
 from tts.audio.samples import to_int16
@@ -195,8 +200,10 @@ def vectors(tmp_path, acoustic):
     for number, name in enumerate(acoustic.ids[1:]):
         axis = ("ann", "bob").index(acoustic.utterances[name].speaker)
         rows.append({"utterance_id": name, "vector": mean_vector([unit(axis), unit(2 + number)]).tolist()})
-    write_table(tmp_path / "vectors.parquet", rows, VECTORS)
-    return tmp_path
+    folder = tmp_path / "vectors"
+    folder.mkdir()
+    write_table(folder / "vectors.parquet", rows, VECTORS)
+    return folder
 
 
 @pytest.fixture
@@ -348,6 +355,38 @@ class TestModels:
         start_from(network, read_model(folder), system="acoustic/fastspeech2", inventory=with_vectors)
         assert torch.equal(network.speakers.weight, old.speakers.weight)
         assert "the projection of speaker vectors is not taken over" in caplog.text
+
+
+class TestRuns:
+    @pytest.fixture
+    def paths(self, tmp_path, toy_folders):
+        """A project folder whose run is told its speakers by vectors, without vectors."""
+        root = tmp_path / "project"
+        places = {"corpus": "data/corpus/demo"}
+        places |= {name: f"data/features/demo/{name}" for name in ("mel", "prosody", "index")}
+        for name, place in places.items():
+            shutil.copytree(toy_folders[name], root / place)
+        (root / places["prosody"] / "prosody.parquet").touch()  # runs know it by its bytes, and read the index
+        values = read_yaml(Path(__file__).parents[1] / "presets" / "demo.yaml")
+        run = settings(system="acoustic/fastspeech2", corpus="demo", model=to_plain(config_of("vector")))
+        values |= {"runs": {"toy": to_plain(run)}, "run": {"corpora": ["demo"]}, "voices": {}}
+        (root / "params.yaml").write_text(json.dumps(values))
+        return Paths(root)
+
+    def test_it_is_built_with_the_means_and_begins_anew_when_vectors_change(self, paths, vectors, features):
+        params = load_params(paths.root)
+        shutil.copytree(vectors, paths.vectors("demo"))
+        run = read_run(params, paths, "toy")
+        for name, mean in features.speaker_vectors.means(["ann", "bob"]).items():
+            np.testing.assert_array_equal(run.inventory.speaker_vectors[name], mean)
+        before = content_of(params, paths, "toy")
+        table = paths.vectors("demo") / "vectors.parquet"
+        write_table(table, read_table(table)[1:], VECTORS)
+        assert content_of(params, paths, "toy") != before
+
+    def test_without_vectors_it_says_how_to_compute_them(self, paths):
+        with pytest.raises(DataError, match=r"speakers/vectors\.parquet is missing; .*`tts vectors`"):
+            read_run(load_params(paths.root), paths, "toy")
 
 
 # Speaking
