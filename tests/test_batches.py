@@ -97,7 +97,8 @@ def test_a_padded_batch_equals_its_clips_alone(acoustic, inventory, level):
     reader = AcousticBatches(acoustic, inventory, level)
     batch = reader.read(acoustic.ids)
     for row, name in enumerate(acoustic.ids):
-        for field, alone in vars(reader.read([name])).items():
+        present = {field: value for field, value in vars(reader.read([name])).items() if field != "speaker_vectors"}
+        for field, alone in present.items():
             together = getattr(batch, field)[row]
             if field == "utterance_ids":
                 assert together == name
