@@ -181,7 +181,7 @@ class Spoken:
     energy: Tensor | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AttendedSpeech(Spoken):
     """What a model with attention says, and how sure one may be that it said all of it, once.
 

@@ -46,6 +46,7 @@ from tts.errors import ConfigError
 from tts.interfaces import AcousticBatch, AttendedSpeech, Controls, Inventory, System
 from tts.layers.alignments import attended_durations, diagonality, failures, guided_attention_loss
 from tts.layers.attention import Attended, AttentionConfig, LocationSensitiveAttention, Memory
+from tts.layers.embedding import name_table
 from tts.layers.masking import MaskedBatchNorm1d, MaskedConv1d, length_mask, masked
 from tts.layers.postnet import PostNet, PostNetConfig
 from tts.layers.recurrent import LstmState, run_lstm
@@ -186,12 +187,12 @@ class Tacotron2(nn.Module):
         self._config = config
         n_mels, hidden = inventory.mel.n_mels, config.encoder.hidden
         self.symbols = nn.Embedding(len(inventory.symbols), hidden)
-        self.speakers = _table(inventory.speakers, hidden)
+        self.speakers = name_table(inventory.speakers, hidden)
         self.style = _style(n_mels, config)
         self.styles = (
             StyleCentroids(len(inventory.styles), self.style.neutral)
             if self.style
-            else _table(inventory.styles, hidden)
+            else name_table(inventory.styles, hidden)
         )
         self.encoder = _Encoder(config.encoder)
         self.decoder = _Decoder(n_mels, _memory_width(config), config.decoder)
@@ -265,7 +266,7 @@ class Tacotron2(nn.Module):
         controls: Controls,
         style: Tensor | None = None,
     ) -> AttendedSpeech:
-        """Speak padded phones [batch, phones]; pitch and energy of what is said are not known, and 0.
+        """Speak padded phones [batch, phones]; pitch and energy of what is said are not known.
 
         Args:
             phones: ids.
@@ -284,14 +285,11 @@ class Tacotron2(nn.Module):
         frames_per_step = self._config.decoder.frames_per_step
         frames = steps * frames_per_step
         mask = length_mask(frames, decoded.mel.shape[1])
-        silent = phones.new_zeros(phones.shape, dtype=decoded.mel.dtype)
         alignment = masked(decoded.alignment, length_mask(steps, decoded.alignment.shape[1]))
         return AttendedSpeech(
             mel=masked(self._finished(decoded.mel, mask)[-1], mask),
             mel_lengths=frames,
             durations=attended_durations(alignment, steps, frames_per_step),
-            pitch=silent,
-            energy=silent,
             alignment=alignment,
             failures=failures(alignment, steps, lengths, ended=ended.tolist()),
         )
@@ -514,9 +512,10 @@ def _end_loss(logits: Tensor, steps: Tensor, *, end_weight: float) -> Tensor:
 
 def _refuse(controls: Controls) -> None:
     for name in ("pitch_scale", "energy_scale", "duration_scale"):
-        if getattr(controls, name) != 1:
+        scale = torch.as_tensor(getattr(controls, name))
+        if (scale != 1).any():
             raise ConfigError(
-                f"{name} {getattr(controls, name)} has no effect on tacotron2, whose speech is not built from pitch, "
+                f"{name} {scale.max():g} has no effect on tacotron2, whose speech is not built from pitch, "
                 "energy and durations; leave it at 1, or use a voice of fastspeech2"
             )
 
@@ -536,10 +535,6 @@ def _memory_width(config: Config) -> int:
 
 def _adds(config: Config) -> bool:
     return config.combine == "add" or config.style == "none"
-
-
-def _table(names: tuple[str, ...], hidden: int) -> nn.Embedding | None:
-    return nn.Embedding(len(names), hidden) if len(names) > 1 else None
 
 
 SYSTEM = System(
