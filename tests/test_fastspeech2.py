@@ -396,6 +396,11 @@ def test_pitch_of_the_wrong_level_is_refused():
         network_of(tiny(level="frame")).loss(batch_of())
 
 
+@pytest.mark.parametrize("name", CONFIGS)
+def test_every_buffer_owns_its_memory_so_that_a_moving_average_can_write_it(name):
+    assert all(0 not in buffer.stride() for buffer in network_of(CONFIGS[name]).buffers() if buffer.numel() > 1)
+
+
 def test_an_inventory_without_statistics_is_refused():
     with pytest.raises(ConfigError, match="statistics"):
         FastSpeech2(tiny(), dataclasses.replace(INVENTORY, statistics=None))

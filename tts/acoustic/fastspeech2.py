@@ -299,7 +299,7 @@ class _VarianceAdaptor(nn.Module):
         self.places = nn.Linear(NUM_PLACES, hidden) if config.level == "frame" else None
         pitch = _pitch_moments(statistics, config.pitch, speakers)
         self.pitch = QuantityAdaptor(hidden, config.pitch, pitch, can_be_absent=True)
-        energy = _energy_moments(statistics, config.energy).expand(len(speakers), 2)
+        energy = _energy_moments(statistics, config.energy).repeat(len(speakers), 1)
         self.energy = QuantityAdaptor(hidden, config.energy, energy, can_be_absent=False)
 
     def forward(
