@@ -124,7 +124,7 @@ def test_killed_in_every_stage_it_goes_on_to_the_same_bytes(finished, tmp_path):
 def kill_next(project, killed):
     """`dvc repro`, and `kill -9` of its whole process group in a stage not killed yet: its name, or None at the end.
 
-    Training gets the blow after its first checkpoint, other stages a second after their start.
+    Training gets the blow after its first checkpoint, other stages half a second after their start.
     """
     log, states = project.root / "repro.log", len(saved_states(project))
     with log.open("w") as file:
@@ -144,7 +144,7 @@ def kill_next(project, killed):
     if (running(log) or "").startswith("train"):
         wait_until(lambda: ended() or len(saved_states(project)) > states)
     else:
-        time.sleep(1)
+        time.sleep(0.5)  # in the stage, not behind it, where DVC writes dvc.lock in place
     if ended():
         assert process.returncode == 0, log.read_text()[-4000:]
         return None
