@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 import torch
+from acoustic_checks import require_gradients, require_like_loss_in_bfloat16
 from test_fastspeech2 import INVENTORY, MEL, PRE_STACK, PREDICTOR, STACK, batch_of, single
 
 from tts.acoustic.fastspeech import SYSTEM, Config, FastSpeech
@@ -115,21 +116,12 @@ def test_every_parameter_has_a_finite_gradient(config):
     terms = network.loss(batch_of())
     assert set(terms) == {"mel", "duration"} | ({"mel_postnet"} if config.postnet else set())
     sum(terms.values()).backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert torch.isfinite(parameter.grad).all(), name
-        assert parameter.grad.abs().sum() > 0, name
+    require_gradients(network)
 
 
 @over_configs
 def test_bfloat16_autocast_gives_almost_the_same_loss(config):
-    network, batch = network_of(config), batch_of()
-    exact = network.loss(batch)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        rough = network.loss(batch)
-    sum(rough.values()).backward()
-    for name, value in exact.items():
-        assert torch.allclose(rough[name], value, rtol=0.05), name
+    require_like_loss_in_bfloat16(network_of(config), batch_of())
 
 
 def test_four_utterances_are_learned_by_heart():

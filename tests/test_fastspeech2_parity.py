@@ -121,7 +121,7 @@ def test_outputs_equal_those_of_ming024():
         free = Prosody(durations=io[f"infer{i}_duration_rounded"].long())
         for run, prosody in (("single", teacher), ("infer", free)):
             with torch.no_grad():
-                hidden, mask = network._encode(phones, lengths, speaker_ids=zero, style_ids=zero)
+                hidden, mask = network._encode(phones, lengths, network._manner(zero, zero, None))
                 varied = network.variance(
                     hidden, mask, speaker_ids=zero, minimum=mask, given=prosody, controls=Controls()
                 )

@@ -151,15 +151,24 @@ class Controls(_OnDevice):
     def __post_init__(self) -> None:
         """Refuse factors that are not positive and finite."""
         for name in ("pitch_scale", "energy_scale", "duration_scale"):
-            scale = getattr(self, name)
-            low, high = (scale, scale) if isinstance(scale, int | float) else (float(scale.min()), float(scale.max()))
+            low, high = self._span(name)
             if not 0 < low <= high < float("inf"):
                 found = f"{low:g}" if low == high else f"{low:g} to {high:g}"
                 raise ValueError(f"{name} must be a positive number, not {found}")
 
+    def changed(self, *names: str) -> dict[str, float]:
+        """Give the largest factor of each of these controls that is not 1 throughout."""
+        spans = {name: self._span(name) for name in names}
+        return {name: high for name, (low, high) in spans.items() if (low, high) != (1, 1)}
+
     def rows(self, start: int, stop: int, num_phones: int) -> Controls:
         """Those of the items from `start` to `stop`, whose longest has `num_phones`."""
         return self._with(lambda scales: scales[start:stop, :num_phones])
+
+    def _span(self, name: str) -> tuple[float, float]:
+        """The least and the largest factor of a control."""
+        scale = getattr(self, name)
+        return (scale, scale) if isinstance(scale, int | float) else (float(scale.min()), float(scale.max()))
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -36,7 +35,7 @@ from tts.interfaces import AcousticBatch, Controls, Inventory, Spoken, System
 from tts.layers.cbhg import Cbhg, CbhgConfig
 from tts.layers.embedding import name_table
 from tts.layers.masking import length_mask, masked
-from tts.layers.transformer import Transformer, TransformerConfig
+from tts.layers.transformer import Transformer, TransformerConfig, require_divided
 from tts.layers.variance import Predictor, PredictorConfig, repeat_to_frames, whole_frames
 from tts.losses.reconstruction import masked_mse
 from tts.phones import SILENCE
@@ -65,9 +64,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse heads that do not divide the hidden size."""
-        for name, stack in (("encoder", self.encoder), ("decoder", self.decoder)):
-            if stack.heads and self.hidden % stack.heads:
-                raise ValueError(f"hidden {self.hidden} is not a multiple of {name}.heads {stack.heads}")
+        require_divided(self.hidden, encoder=self.encoder, decoder=self.decoder)
 
 
 @dataclass(frozen=True)
@@ -185,13 +182,11 @@ def _in_time(hidden: Tensor, log_durations: Tensor, durations: Tensor, num_frame
 
 
 def _refuse_prosody(controls: Controls) -> None:
-    for name in ("pitch_scale", "energy_scale"):
-        scale = torch.as_tensor(getattr(controls, name))
-        if (scale != 1).any():
-            raise ConfigError(
-                f"fastspeech has no {name.removesuffix('_scale')} to control: {name} must be 1, not {scale.max():g}; "
-                "only duration_scale acts, or train acoustic/fastspeech2"
-            )
+    for name, scale in controls.changed("pitch_scale", "energy_scale").items():
+        raise ConfigError(
+            f"fastspeech has no {name.removesuffix('_scale')} to control: {name} must be 1, not {scale:g}; "
+            "only duration_scale acts, or train acoustic/fastspeech2"
+        )
 
 
 SYSTEM = System(

@@ -42,7 +42,7 @@ from tts.layers.harmonics import HarmonicMel
 from tts.layers.masking import length_mask, masked
 from tts.layers.postnet import PostNet, PostNetConfig
 from tts.layers.speaker_vectors import SpeakerVectors
-from tts.layers.transformer import Transformer, TransformerConfig
+from tts.layers.transformer import Transformer, TransformerConfig, require_divided
 from tts.layers.variance import (
     NUM_PLACES,
     Predictor,
@@ -101,9 +101,7 @@ class Config:
 
     def __post_init__(self) -> None:
         """Refuse heads that do not divide the hidden size."""
-        for name, stack in (("encoder", self.encoder), ("decoder", self.decoder)):
-            if stack.heads and self.hidden % stack.heads:
-                raise ValueError(f"hidden {self.hidden} is not a multiple of {name}.heads {stack.heads}")
+        require_divided(self.hidden, encoder=self.encoder, decoder=self.decoder)
 
 
 @dataclass(frozen=True)

@@ -511,13 +511,11 @@ def _end_loss(logits: Tensor, steps: Tensor, *, end_weight: float) -> Tensor:
 
 
 def _refuse(controls: Controls) -> None:
-    for name in ("pitch_scale", "energy_scale", "duration_scale"):
-        scale = torch.as_tensor(getattr(controls, name))
-        if (scale != 1).any():
-            raise ConfigError(
-                f"{name} {scale.max():g} has no effect on tacotron2, whose speech is not built from pitch, "
-                "energy and durations; leave it at 1, or use a voice of fastspeech2"
-            )
+    for name, scale in controls.changed("pitch_scale", "energy_scale", "duration_scale").items():
+        raise ConfigError(
+            f"{name} {scale:g} has no effect on tacotron2, whose speech is not built from pitch, "
+            "energy and durations; leave it at 1, or use a voice of fastspeech2"
+        )
 
 
 def _style(n_mels: int, config: Config) -> VariationalStyle | TokenStyle | None:

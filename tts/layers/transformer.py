@@ -41,6 +41,13 @@ class TransformerConfig:
     norm: Literal["pre", "post"] = "post"
 
 
+def require_divided(hidden: int, **stacks: TransformerConfig) -> None:
+    """Refuse, by a ValueError, stacks whose heads do not divide the hidden size."""
+    for name, stack in stacks.items():
+        if stack.heads and hidden % stack.heads:
+            raise ValueError(f"hidden {hidden} is not a multiple of {name}.heads {stack.heads}")
+
+
 class Transformer(nn.Module):
     """Sinusoidal positions, then a stack of blocks."""
 

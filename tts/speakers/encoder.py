@@ -1,10 +1,10 @@
 """A clip's speaker as a vector of unit length, by an encoder that learned to tell thousands of speakers apart.
 
 Wan et al. 2018, "Generalized End-to-End Loss for Speaker Verification", https://arxiv.org/abs/1710.10467, in the
-layout of the wheel `resemblyzer` 0.1.4 (https://pypi.org/project/Resemblyzer, Apache-2.0), whose weights it takes: 40
-mels of power (no logarithm) at 16 kHz every 10 ms, three LSTM layers, a linear layer, ReLU, unit length. A clip is cut
-into windows of 1.6 s, 0.77 s apart; its vector is the mean of theirs, brought back to unit length. Since there is a
-ReLU, no component is negative, and no cosine either.
+layout of the wheel `resemblyzer` 0.1.4 (Apache-2.0), whose weights it takes: 40 mels of power (no logarithm) at 16 kHz
+every 10 ms, three LSTM layers, a linear layer, ReLU, unit length. A clip is cut into windows of 1.6 s, 0.77 s apart;
+its vector is the mean of theirs, brought back to unit length. Since there is a ReLU, no component is negative, and no
+cosine either.
 """
 
 from __future__ import annotations
