@@ -19,6 +19,7 @@ from tts.errors import CheckpointError, MemoryShortageError
 from tts.training.fitting import fitted
 from tts.training.lowering import lowered
 from tts.training.processes import ALONE, joined
+from tts.training.tasks import SupervisedTask
 from tts.training.trainer import Trainer
 from tts.vocoders import vocos
 
@@ -107,6 +108,19 @@ def test_without_auto_the_remedy_is_said(train):
     message = r"7 clips of up to \d+ frames.*lower batch.size.*raise accumulate.*batch.auto does so"
     with pytest.raises(MemoryShortageError, match=message):
         train(of_eight(batch={"size": 8}))
+
+
+def test_memory_that_others_take_meanwhile_is_missed_in_one_line(train, monkeypatch):
+    update = SupervisedTask.update
+
+    def later(task, batches, step):
+        if step == 3 and len(batches) == 2:  # a rehearsal has one batch
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return update(task, batches, step)
+
+    monkeypatch.setattr(SupervisedTask, "update", later)
+    with pytest.raises(MemoryShortageError, match=r"^the batch of step 3, .*does not fit into memory \(CUDA out of"):
+        train(of_eight(batch={"size": 2}, accumulate=2))
 
 
 def test_a_lowered_run_goes_on_with_its_batch_and_no_other(fit, train, monkeypatch):

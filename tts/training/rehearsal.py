@@ -6,11 +6,8 @@ from typing import Any
 
 import torch
 
-from tts.errors import MemoryShortageError
-from tts.interfaces import AcousticBatch
+from tts.training.shortage import shortage_explained
 from tts.training.tasks import Batch, Task
-
-_NO_MEMORY = "DefaultCPUAllocator: "  # what torch says where memory of a CPU is refused; it has no error of its own
 
 
 def rehearse(task: Task, batch: Batch, step: int) -> None:
@@ -27,33 +24,10 @@ def rehearse(task: Task, batch: Batch, step: int) -> None:
     """
     before = _copied(task.state_dict())
     try:
-        _ = task.update([batch], step).grad_norm  # which waits for the device
-    except torch.OutOfMemoryError as error:
-        raise _too_large(batch, error) from error
-    except RuntimeError as error:
-        if _NO_MEMORY not in str(error):
-            raise
-        raise _too_large(batch, error) from error
+        with shortage_explained(batch, what="the largest batch"):
+            _ = task.update([batch], step).grad_norm  # which waits for the device
     finally:
         task.load_state_dict(before)
-
-
-def _too_large(batch: Batch, error: RuntimeError) -> MemoryShortageError:
-    is_acoustic = isinstance(batch, AcousticBatch)
-    size, frames = batch.mel.shape[0], batch.mel.shape[1 if is_acoustic else 2]
-    reason = str(error).strip().splitlines()[0]
-    if size > 1:
-        remedy = (
-            "lower batch.size or batch.max_frames, and raise accumulate to learn from as many clips in a step; "
-            "batch.auto does so by itself when a run starts"
-        )
-    else:
-        less = "leave the longest clips out of the corpus" if is_acoustic else "lower batch.segment_frames"
-        remedy = f"{less}, take a smaller model, or set precision to bf16"
-    clips = f"{size} clips of up to" if size > 1 else "one clip of"
-    return MemoryShortageError(
-        f"the largest batch, {clips} {frames} frames, does not fit into memory ({reason}); {remedy}"
-    )
 
 
 def _copied(state: Any) -> Any:  # noqa: ANN401 - a state is dictionaries, lists and tensors of any depth

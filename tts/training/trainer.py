@@ -26,6 +26,7 @@ from tts.training.record import StepReport
 from tts.training.rehearsal import rehearse
 from tts.training.samples import Sample, Sampler, render
 from tts.training.settings import RunSettings
+from tts.training.shortage import shortage_explained
 from tts.training.tasks import Batch, Task
 
 logger = logging.getLogger(__name__)
@@ -186,7 +187,9 @@ class Trainer:
 
     def _train(self, curve: Curve | None, batches: Iterator[Batch], show: Show) -> None:
         for step in range(self.progress.step, self._settings.steps):
-            report = self._task.update(self._next(batches), step)
+            taken = self._next(batches)
+            with shortage_explained(taken[0], what=f"the batch of step {step}"):  # others may take memory meanwhile
+                report = self._task.update(taken, step)
             self._unread.append(report)
             self.progress.step += 1
             if self._device.type == "cpu" or self._is_due(self._settings.log_every):
