@@ -26,18 +26,22 @@ from tts.training.settings import RunSettings
 
 _T = TypeVar("_T")
 
+_BUILT = ("acoustic", "vocoders", "finetune", "teach", "finetune_vocoders")
+"""Sections of `run` that name runs."""
+
 
 @config
 class BuiltRun:
     """A run that `dvc repro` trains; repeats what dvc.yaml needs to know of it.
 
     Attributes:
-        system, corpus, init_from: as in `runs.<name>`.
+        system, corpus, init_from, mels_from: as in `runs.<name>`.
     """
 
     system: str
     corpus: str
     init_from: str | None = None
+    mels_from: str | None = None
 
 
 @config
@@ -57,6 +61,8 @@ class Build:
         corpora: names under `corpora`.
         acoustic, vocoders: runs to train, names under `runs`.
         finetune: runs that start from another run (`init_from`).
+        teach: acoustic runs whose teacher-forced mels vocoders learn from.
+        finetune_vocoders: runs of vocoders that start from another run and learn from such mels (`mels_from`).
         voices: names under `voices`.
         speaker_vectors: corpora whose clips get them, for runs that are told their speakers by vectors.
     """
@@ -66,6 +72,8 @@ class Build:
     acoustic: dict[str, BuiltRun] = Field(default_factory=dict)
     vocoders: dict[str, BuiltRun] = Field(default_factory=dict)
     finetune: dict[str, BuiltRun] = Field(default_factory=dict)
+    teach: dict[str, BuiltRun] = Field(default_factory=dict)
+    finetune_vocoders: dict[str, BuiltRun] = Field(default_factory=dict)
     voices: dict[str, VoiceSettings] = Field(default_factory=dict)
 
 
@@ -113,6 +121,16 @@ class Params:
         """
         return _lookup(self.runs, name, "runs")
 
+    def acoustic_run(self, name: str) -> RunSettings:
+        """Settings of a run of an acoustic system.
+
+        Raises:
+            ConfigError: there is none of this name, or it is of another kind.
+        """
+        run = self.training_run(name)
+        _require_kind(self, name, "acoustic", f"runs.{name}")
+        return run
+
     def voice(self, name: str) -> VoiceSettings:
         """Settings of a voice.
 
@@ -142,9 +160,11 @@ def _check_runs(params: Params, known: Path) -> None:
         check_model(run, known, where=f"{where}.model")
         if run.init_from is not None:
             _require(run.init_from, params.runs, f"{where}.init_from")
+        if run.mels_from is not None:
+            _check_teacher(params, run, name)
     _require_all(params.run.corpora, params.corpora, "run.corpora")
     _require_all(params.run.speaker_vectors, params.run.corpora, "run.speaker_vectors (in run.corpora)")
-    for section in ("acoustic", "vocoders", "finetune"):
+    for section in _BUILT:
         built: Mapping[str, BuiltRun] = getattr(params.run, section)
         for name, row in built.items():
             _check_built(params, row, name, f"run.{section}.{name}")
@@ -153,12 +173,31 @@ def _check_runs(params: Params, known: Path) -> None:
 def _check_built(params: Params, row: BuiltRun, name: str, where: str) -> None:
     _require(name, params.runs, where)
     run = params.runs[name]
-    for key in ("system", "corpus", "init_from"):
+    for key in ("system", "corpus", "init_from", "mels_from"):
         if getattr(row, key) != getattr(run, key):
             raise ConfigError(
                 f"{where}.{key} is {getattr(row, key)!r}, runs.{name}.{key} is {getattr(run, key)!r}; make them equal"
             )
     _require(run.corpus, params.run.corpora, f"{where}.corpus (in run.corpora)")
+
+
+def _check_teacher(params: Params, run: RunSettings, name: str) -> None:
+    teacher, where = run.mels_from, f"runs.{name}.mels_from"
+    assert teacher is not None
+    _require_kind(params, name, "vocoder", where)
+    _require(teacher, params.runs, where)
+    _require_kind(params, teacher, "acoustic", where)
+    if params.runs[teacher].corpus != run.corpus:
+        raise ConfigError(
+            f"{where}: {teacher} follows the recordings of {params.runs[teacher].corpus!r}, not those of "
+            f"{run.corpus!r}; choose one of the same corpus"
+        )
+
+
+def _require_kind(params: Params, name: str, kind: str, where: str) -> None:
+    found = SYSTEMS[params.runs[name].system]
+    if found != kind:
+        raise ConfigError(f"{where}: run {name!r} is of kind {found}, not {kind}; name another")
 
 
 def _check_voices(params: Params) -> None:
@@ -167,9 +206,7 @@ def _check_voices(params: Params) -> None:
         for part in ("acoustic", "vocoder"):
             run = getattr(voice, part)
             _require(run, params.runs, f"voices.{name}.{part}")
-            kind = SYSTEMS[params.runs[run].system]
-            if kind != part:
-                raise ConfigError(f"voices.{name}.{part}: run {run!r} is a {kind} system, not a {part} one")
+            _require_kind(params, run, part, f"voices.{name}.{part}")
     for name, voice in params.run.voices.items():
         if params.voice(name) != voice:
             raise ConfigError(f"run.voices.{name} differs from voices.{name}; make them equal")

@@ -51,6 +51,10 @@ class Paths:
         """Give the joined table, names and statistics."""
         return self.root / "data" / "features" / corpus / "index"
 
+    def teacher_mels(self, run: str) -> Path:
+        """Give the mels that an acoustic run makes while it follows its recordings."""
+        return self.root / "data" / "mels" / run
+
     def model(self, run: str) -> Path:
         """Give the exported model folder of a run."""
         return self.root / "models" / run

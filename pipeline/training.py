@@ -18,7 +18,7 @@ from pipeline.params import Params
 from pipeline.paths import Paths
 from tts.config import build, to_plain
 from tts.data.features import CorpusFeatures, read_inventory
-from tts.errors import ConfigError
+from tts.errors import ConfigError, DataError
 from tts.interfaces import Finishing, Inventory, System
 from tts.registry import load_system
 from tts.training.batching import (
@@ -173,7 +173,7 @@ def read_run(params: Params, paths: Paths, name: str) -> Run:
     system = load_system(settings.system)
     if system.task is None:
         raise ConfigError(f"runs.{name}.system: {settings.system} has nothing to train; use it in a voice as it is")
-    corpus, mel = paths.corpus(settings.corpus), paths.mel(settings.corpus)
+    corpus, mel = paths.corpus(settings.corpus), _mels(paths, settings)
     if system.kind == "vocoder":
         features = CorpusFeatures(corpus, mel, split=params.split)
         inventory = Inventory(mel=features.mel_definition)
@@ -193,7 +193,7 @@ def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
     """What decides a run's weights: its settings and the tables, which hold digests of the arrays they describe."""
     settings = params.training_run(name)
     corpus = settings.corpus
-    files = [paths.corpus(corpus) / "manifest.parquet", paths.mel(corpus) / "mel.parquet"]
+    files = [paths.corpus(corpus) / "manifest.parquet", _mels(paths, settings) / "mel.parquet"]
     if load_system(settings.system).kind != "vocoder":
         files += [paths.prosody(corpus) / "prosody.parquet", *sorted(paths.index(corpus).iterdir())]
     if _by_vector(settings):
@@ -205,6 +205,16 @@ def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
         "split": to_plain(params.split),
         "files": {str(file): file_key(file) for file in files},
     }
+
+
+def _mels(paths: Paths, settings: RunSettings) -> Path:
+    """The mels to learn from: those of the recordings, or of an acoustic run that follows them."""
+    if settings.mels_from is None:
+        return paths.mel(settings.corpus)
+    mels = paths.teacher_mels(settings.mels_from)
+    if not (mels / "mel.parquet").exists():
+        raise DataError(f"{mels / 'mel.parquet'} is missing; run `tts teach {settings.mels_from}`")
+    return mels
 
 
 def _by_vector(settings: RunSettings) -> bool:

@@ -83,7 +83,7 @@ def one_line(done):
         ("n_mels: 80", "n_mels: eighty", "audio.n_mels: "),
         ("f_max: 8000", "f_max: 80000", "half the sample rate"),
         ("hop_length: 256", "hop_length: 256\n  hop_length: 256", "params.yaml:"),
-        ("vocoder: tiny_vocoder", "vocoder: tiny_acoustic", "is a acoustic system, not a vocoder one"),
+        ("vocoder: tiny_vocoder", "vocoder: tiny_acoustic", "is of kind acoustic, not vocoder"),
         ("system: vocoders/vocos", "system: vocoders/vocso", "did you mean 'vocoders/vocos'?"),
         ("kind: demo", "kind: dmeo", "corpora.tiny"),
         ("speaker_vectors: []", "speaker_vectors: [tinny]", "run.speaker_vectors (in run.corpora): 'tinny' is not def"),

@@ -51,7 +51,7 @@ def test_every_declared_path_is_one_that_paths_py_knows(name):
         str(make("X"))
         for make in (
             paths.raw, paths.corpus, paths.alignments, paths.mel, paths.prosody, paths.vectors, paths.index,
-            paths.model, paths.audio, paths.scores, paths.data_metrics, paths.alignment_metrics,
+            paths.model, paths.teacher_mels, paths.audio, paths.scores, paths.data_metrics, paths.alignment_metrics,
             paths.run_metrics, paths.run_curve, paths.voice_metrics,
         )
     }  # fmt: skip

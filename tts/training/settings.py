@@ -205,6 +205,8 @@ class RunSettings:
         export: the weights of the last step, or those that were best.
         patience: training ends after so many validations in a row that were not better; None = it never does.
         init_from: name of another run whose weights this one starts from.
+        mels_from: name of an acoustic run; a vocoder then learns from the mels that it makes while it follows the
+            recordings, in place of theirs.
         freeze: parameters that stay as they are; a pattern alone holds for the whole run.
     """
 
@@ -231,6 +233,7 @@ class RunSettings:
     export: Literal["last", "best"] = "last"
     patience: int | None = Field(default=None, gt=0)
     init_from: str | None = None
+    mels_from: str | None = None
     freeze: tuple[Annotated[Freeze, BeforeValidator(_whole_run)], ...] = ()
 
     def __post_init__(self) -> None:
