@@ -34,6 +34,7 @@ from stages import (
     teach,
     train,
     vectors,
+    vocode,
     why,
 )
 from stages import cache as cache_command
@@ -92,6 +93,7 @@ _STAGES: dict[str, Callable[..., None]] = {
 }
 _OTHERS: dict[str, Callable[..., None]] = {
     "say": say.run,
+    "vocode": vocode.run,
     "pronounce": pronounce.run,
     "doctor": doctor.run,
     "why": why.run,

@@ -52,6 +52,18 @@ def load_model(directory: Path, *, device: torch.device | str = "cpu") -> Loaded
     return LoadedModel(saved.system, system.kind, config, saved.inventory, network)
 
 
+def load_kind(directory: Path, kind: Kind, *, device: torch.device | str = "cpu") -> LoadedModel:
+    """Load what a run of a kind exported.
+
+    Raises:
+        CheckpointError: the folder cannot be read, or holds another kind of model.
+    """
+    model = load_model(directory, device=device)
+    if model.kind != kind:
+        raise CheckpointError(f"{directory}: holds {model.system}, not a model of kind {kind}; name another folder")
+    return model
+
+
 def count_parameters(system: System, config: object) -> int:
     """Trainable parameters of a configuration after weight-norm removal.
 

@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from tts.audio.mel_definition import require_equal
-from tts.errors import CheckpointError, ConfigError, TextError
+from tts.errors import ConfigError, TextError
 from tts.interfaces import AcousticModel, AttendedSpeech, Controls, Inventory, SpeakerSpace, Spoken, Vocoder
-from tts.models import LoadedModel, load_model
+from tts.models import LoadedModel, load_kind
 from tts.phones import SILENCE
 from tts.text.frontend import Frontend, speakable
 
@@ -93,7 +93,7 @@ class Voice:
             CheckpointError: a folder cannot be read, or holds another kind of model.
             ConfigError: their mel definitions differ.
         """
-        pair = [_load(folder, kind, device) for folder, kind in ((acoustic, "acoustic"), (vocoder, "vocoder"))]
+        pair = load_kind(acoustic, "acoustic", device=device), load_kind(vocoder, "vocoder", device=device)
         return cls(*pair, device=device)
 
     def require_known(self, phones: Sequence[str]) -> None:
@@ -278,13 +278,6 @@ def _warn(lines: Sequence[Line], failures: Sequence[str]) -> None:
     for line, failure in zip(lines, failures, strict=True):
         if failure:
             logger.warning("attention failed in %r: %s", " ".join(line.phones), failure)
-
-
-def _load(folder: Path, kind: str, device: torch.device | str) -> LoadedModel:
-    model = load_model(folder, device=device)
-    if model.kind != kind:
-        raise CheckpointError(f"{folder}: holds {model.system}, not a model of kind {kind}; name another folder")
-    return model
 
 
 def _position(name: str | None, known: Sequence[str], what: str) -> int:
