@@ -195,6 +195,28 @@ def test_hifigan_refuses_rates_that_do_not_make_the_hop():
 
 
 @pytest.mark.parametrize(
+    ("configuration", "sample_rate", "hop_length"),
+    [("v1_16khz", 16_000, 200), ("v1_24khz", 24_000, 300), ("v1_44khz", 44_100, 512), ("v1_48khz", 48_000, 512)],
+)
+def test_hifigan_speaks_at_every_sample_rate(configuration, sample_rate, hop_length):
+    definition = hifigan.SYSTEM.mels[configuration]
+    assert (definition.sample_rate, definition.hop_length) == (sample_rate, hop_length)
+    narrow = dataclasses.replace(hifigan.SYSTEM.configurations[configuration], channels=32)
+    torch.manual_seed(0)
+    network = hifigan.SYSTEM.build(narrow, Inventory(mel=definition)).eval()
+    clip = 0.1 * noise(1, 11 * hop_length)
+    mel = mel_spectrogram(clip, definition)
+    with torch.inference_mode():
+        waveform = network(mel)
+        assert waveform.shape == clip.shape
+        mel[..., 6:] = torch.nan
+        shorter = network(mel, torch.tensor([6]))
+        torch.testing.assert_close(shorter[:, : 6 * hop_length], network(mel[..., :6]), atol=1e-5, rtol=0)
+    with pytest.raises(ConfigError, match=f"multiply to {hop_length}, but the mel's hop_length is 256"):
+        hifigan.SYSTEM.build(narrow, Inventory(mel=MEL))
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"upsample_kernels": (16, 16)}, "same length"),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tts.audio.mel_definition import MelDefinition
 from tts.config import config
 from tts.errors import ConfigError
 from tts.interfaces import Inventory, System, VocoderBatch
@@ -64,6 +65,19 @@ def _build_discriminator(settings: Config) -> Discriminators:
     return Discriminators(settings.discriminator)
 
 
+def _heard(sample_rate: int, *, n_fft: int, hop_length: int, win_length: int, n_mels: int) -> MelDefinition:
+    """A mel definition that reaches up to half the sample rate."""
+    return MelDefinition(
+        sample_rate=sample_rate,
+        n_fft=n_fft,
+        hop_length=hop_length,
+        win_length=win_length,
+        n_mels=n_mels,
+        f_min=0.0,
+        f_max=sample_rate / 2,
+    )
+
+
 V2 = Config(channels=128)
 V3 = Config(
     channels=256,
@@ -73,6 +87,9 @@ V3 = Config(
     resblock_kernels=(3, 5, 7),
     resblock_dilations=((1, 2), (2, 6), (3, 12)),
 )
+HOP_200 = Config(upsample_rates=(5, 5, 4, 2), upsample_kernels=(11, 11, 8, 4))
+HOP_300 = Config(upsample_rates=(5, 5, 4, 3), upsample_kernels=(11, 11, 8, 7))
+HOP_512 = Config(upsample_rates=(8, 8, 4, 2), upsample_kernels=(16, 16, 8, 4))
 SMALL = Config(
     channels=64,
     upsample_rates=(8, 8, 4),
@@ -89,5 +106,20 @@ SYSTEM = System(
     build=HifiGan,
     task="adversarial",
     build_discriminator=_build_discriminator,
-    configurations={"v1": Config(), "v2": V2, "v3": V3, "small": SMALL},
+    configurations={
+        "v1": Config(),
+        "v2": V2,
+        "v3": V3,
+        "small": SMALL,
+        "v1_16khz": HOP_200,
+        "v1_24khz": HOP_300,
+        "v1_44khz": HOP_512,
+        "v1_48khz": HOP_512,
+    },
+    mels={
+        "v1_16khz": _heard(16_000, n_fft=1024, hop_length=200, win_length=800, n_mels=80),
+        "v1_24khz": _heard(24_000, n_fft=2048, hop_length=300, win_length=1200, n_mels=80),
+        "v1_44khz": _heard(44_100, n_fft=2048, hop_length=512, win_length=2048, n_mels=128),
+        "v1_48khz": _heard(48_000, n_fft=2048, hop_length=512, win_length=2048, n_mels=128),
+    },
 )
