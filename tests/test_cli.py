@@ -195,6 +195,7 @@ def test_systems_are_listed_as_json(project):
         "acoustic/tacotron2",
         "vocoders/griffin_lim",
         "vocoders/hifigan",
+        "vocoders/istftnet",
         "vocoders/neural_griffin_lim",
         "vocoders/vocos",
     }

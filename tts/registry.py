@@ -15,6 +15,7 @@ SYSTEMS: Mapping[str, Kind] = {
     "acoustic/tacotron2": "acoustic",
     "vocoders/griffin_lim": "vocoder",
     "vocoders/hifigan": "vocoder",
+    "vocoders/istftnet": "vocoder",
     "vocoders/neural_griffin_lim": "vocoder",
     "vocoders/vocos": "vocoder",
 }
