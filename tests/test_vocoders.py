@@ -18,7 +18,7 @@ from tts.interfaces import Inventory, VocoderBatch
 from tts.layers.istft import InverseStft
 from tts.layers.phases import PhaseConfig, PhaseSearch, magnitude_from_mel
 from tts.losses.adversarial import feature_matching_loss, generator_loss
-from tts.vocoders import griffin_lim, hifigan, istftnet, neural_griffin_lim, vocos
+from tts.vocoders import griffin_lim, hifigan, istftnet, neural_griffin_lim, vocos, waveglow
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0)
@@ -43,6 +43,7 @@ SHORT_STFT = istftnet.Config(
 SHORTER_STFT = dataclasses.replace(
     SHORT_STFT, resblock="2", upsample_rates=(8, 8, 2), upsample_kernels=(16, 16, 4), istft_size=8, istft_hop=2
 )
+FLOW = waveglow.Config(steps=4, early_every=2, layers=4, channels=32, upsample_kernel=512)
 
 MAGNITUDES = neural_griffin_lim.Config(channels=64, intermediate=128, layers=2, phases=PhaseConfig(iterations=3))
 
@@ -57,6 +58,8 @@ GENERATORS = {
 TRAINED = GENERATORS | {
     "neural_griffin_lim": (neural_griffin_lim.SYSTEM, MAGNITUDES, MEL),
     "neural_griffin_lim centered": (neural_griffin_lim.SYSTEM, MAGNITUDES, CENTERED),
+    "waveglow": (waveglow.SYSTEM, FLOW, MEL),
+    "waveglow centered": (waveglow.SYSTEM, FLOW, CENTERED),
 }
 ALL = TRAINED | {
     "griffin_lim": (griffin_lim.SYSTEM, griffin_lim.Config(iterations=3), MEL),
@@ -171,7 +174,7 @@ def test_bfloat16_autocast_speaks_almost_alike(name):
     assert (rough - exact).norm() < 0.1 * exact.norm()
 
 
-@pytest.mark.parametrize("name", ["hifigan type 1", "hifigan type 2", "istftnet c8c8i", "istftnet c8c8c2i"])
+@pytest.mark.parametrize("name", ["hifigan type 1", "hifigan type 2", "istftnet c8c8i", "istftnet c8c8c2i", "waveglow"])
 def test_folding_weight_norm_keeps_the_output(name):
     network, frames = make(name), noise(1, 80, 9)
     before = network(frames)

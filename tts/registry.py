@@ -18,6 +18,7 @@ SYSTEMS: Mapping[str, Kind] = {
     "vocoders/istftnet": "vocoder",
     "vocoders/neural_griffin_lim": "vocoder",
     "vocoders/vocos": "vocoder",
+    "vocoders/waveglow": "vocoder",
 }
 """Kind of every system by its name, which is also its file below tts/."""
 
