@@ -50,12 +50,15 @@ def silent(batch, frames):
 
 
 @pytest.mark.parametrize(
-    ("configuration", "trained", "folded"),
-    [("published", 87_879_272, 87_731_816), ("channels_512", 268_294_760, 267_999_848)],
+    ("config", "trained", "folded"),
+    [
+        (SYSTEM.configurations["published"], 87_879_272, 87_731_816),
+        (Config(channels=512), 268_294_760, 267_999_848),
+    ],
 )
-def test_published_sizes(configuration, trained, folded):
+def test_published_sizes(config, trained, folded):
     with torch.device("meta"):
-        network = SYSTEM.build(SYSTEM.configurations[configuration], Inventory(mel=dataclasses.replace(MEL, n_mels=80)))
+        network = SYSTEM.build(config, Inventory(mel=dataclasses.replace(MEL, n_mels=80)))
     assert sum(each.numel() for each in network.parameters()) == trained
     with torch.device("meta"):
         network.fold_weight_norm()

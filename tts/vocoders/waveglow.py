@@ -321,5 +321,5 @@ SYSTEM = System(
     config=Config,
     build=WaveGlow,
     task="supervised",
-    configurations={"published": Config(), "channels_512": Config(channels=512), "small": SMALL},
+    configurations={"published": Config(), "small": SMALL},
 )
