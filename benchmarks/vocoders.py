@@ -55,6 +55,8 @@ def _networks() -> dict[str, nn.Module]:
             continue
         record = load_system(system)
         for configuration, config in record.configurations.items():
+            if configuration in record.mels:  # of another sample rate
+                continue
             network = record.build(config, Inventory(mel=MEL)).eval()
             if hasattr(network, "fold_weight_norm"):
                 network.fold_weight_norm()

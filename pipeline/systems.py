@@ -20,9 +20,7 @@ def describe_systems(root: Path) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "kind": system.kind,
-                "parameters": {
-                    each: count_parameters(system, config) for each, config in system.configurations.items()
-                },
+                "parameters": {each: count_parameters(system, each) for each in system.configurations},
                 "presets": [preset for preset, systems in used.items() if name in systems],
                 "needs": "nothing to train" if system.task is None else f"{system.task} training",
             }

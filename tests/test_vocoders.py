@@ -18,7 +18,7 @@ from tts.interfaces import Inventory, VocoderBatch
 from tts.layers.istft import InverseStft
 from tts.layers.phases import PhaseConfig, PhaseSearch, magnitude_from_mel
 from tts.losses.adversarial import feature_matching_loss, generator_loss
-from tts.vocoders import griffin_lim, hifigan, neural_griffin_lim, vocos
+from tts.vocoders import griffin_lim, hifigan, istftnet, neural_griffin_lim, vocos, waveglow
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0)
@@ -37,17 +37,29 @@ TYPE_1 = hifigan.Config(
 TYPE_2 = dataclasses.replace(TYPE_1, resblock="2")
 FRAMES = vocos.Config(channels=64, intermediate=128, layers=2, discriminator=TINY_PANEL)
 
+SHORT_STFT = istftnet.Config(
+    channels=32, resblock_kernels=(3, 5), resblock_dilations=((1, 3), (1, 3)), discriminator=TINY_PANEL
+)
+SHORTER_STFT = dataclasses.replace(
+    SHORT_STFT, resblock="2", upsample_rates=(8, 8, 2), upsample_kernels=(16, 16, 4), istft_size=8, istft_hop=2
+)
+FLOW = waveglow.Config(steps=4, early_every=2, layers=4, channels=32, upsample_kernel=512)
+
 MAGNITUDES = neural_griffin_lim.Config(channels=64, intermediate=128, layers=2, phases=PhaseConfig(iterations=3))
 
 GENERATORS = {
     "hifigan type 1": (hifigan.SYSTEM, TYPE_1, MEL),
     "hifigan type 2": (hifigan.SYSTEM, TYPE_2, MEL),
+    "istftnet c8c8i": (istftnet.SYSTEM, SHORT_STFT, MEL),
+    "istftnet c8c8c2i": (istftnet.SYSTEM, SHORTER_STFT, MEL),
     "vocos": (vocos.SYSTEM, FRAMES, MEL),
     "vocos centered": (vocos.SYSTEM, FRAMES, CENTERED),
 }
 TRAINED = GENERATORS | {
     "neural_griffin_lim": (neural_griffin_lim.SYSTEM, MAGNITUDES, MEL),
     "neural_griffin_lim centered": (neural_griffin_lim.SYSTEM, MAGNITUDES, CENTERED),
+    "waveglow": (waveglow.SYSTEM, FLOW, MEL),
+    "waveglow centered": (waveglow.SYSTEM, FLOW, CENTERED),
 }
 ALL = TRAINED | {
     "griffin_lim": (griffin_lim.SYSTEM, griffin_lim.Config(iterations=3), MEL),
@@ -122,7 +134,10 @@ def test_every_parameter_gets_a_finite_gradient(name):
     assert all(each.dim() == 0 for each in terms.values())
 
 
-@pytest.mark.parametrize(("name", "steps", "lr", "goal"), [("hifigan type 2", 60, 3e-3, 0.6), ("vocos", 80, 4e-3, 0.5)])
+@pytest.mark.parametrize(
+    ("name", "steps", "lr", "goal"),
+    [("hifigan type 2", 60, 3e-3, 0.6), ("istftnet c8c8i", 60, 3e-3, 0.6), ("vocos", 80, 4e-3, 0.5)],
+)
 def test_one_segment_is_learned(name, steps, lr, goal):
     network = make(name).train()
     waveform = voice(256 * 16)
@@ -149,7 +164,17 @@ def test_weights_and_config_round_trip(name, tmp_path):
     assert torch.equal(again(frames), network(frames))
 
 
-@pytest.mark.parametrize("name", ["hifigan type 1", "hifigan type 2"])
+@pytest.mark.parametrize("name", TRAINED)
+def test_bfloat16_autocast_speaks_almost_alike(name):
+    network, mel = make(name), noise(2, 80, 16) - 4
+    with torch.inference_mode():
+        exact = network(mel)
+        with torch.autocast("cpu", torch.bfloat16):
+            rough = network(mel).float()
+    assert (rough - exact).norm() < 0.1 * exact.norm()
+
+
+@pytest.mark.parametrize("name", ["hifigan type 1", "hifigan type 2", "istftnet c8c8i", "istftnet c8c8c2i", "waveglow"])
 def test_folding_weight_norm_keeps_the_output(name):
     network, frames = make(name), noise(1, 80, 9)
     before = network(frames)
@@ -164,6 +189,8 @@ def test_folding_weight_norm_keeps_the_output(name):
         (hifigan, "v1", 13_926_017),
         (hifigan, "v2", 925_985),
         (hifigan, "v3", 1_462_273),
+        (istftnet, "published", 13_254_034),
+        (istftnet, "c8c8c2i", 13_792_458),
         (vocos, "published", 13_459_970),
     ],
 )
@@ -192,6 +219,28 @@ def test_hifigan_equals_the_public_implementation(version):
 def test_hifigan_refuses_rates_that_do_not_make_the_hop():
     with pytest.raises(ConfigError, match="multiply to 256, but the mel's hop_length is 200"):
         hifigan.SYSTEM.build(TYPE_1, Inventory(mel=dataclasses.replace(MEL, hop_length=200)))
+
+
+@pytest.mark.parametrize(
+    ("configuration", "sample_rate", "hop_length"),
+    [("v1_16khz", 16_000, 200), ("v1_24khz", 24_000, 300), ("v1_44khz", 44_100, 512), ("v1_48khz", 48_000, 512)],
+)
+def test_hifigan_speaks_at_every_sample_rate(configuration, sample_rate, hop_length):
+    definition = hifigan.SYSTEM.mels[configuration]
+    assert (definition.sample_rate, definition.hop_length) == (sample_rate, hop_length)
+    narrow = dataclasses.replace(hifigan.SYSTEM.configurations[configuration], channels=32)
+    torch.manual_seed(0)
+    network = hifigan.SYSTEM.build(narrow, Inventory(mel=definition)).eval()
+    clip = 0.1 * noise(1, 11 * hop_length)
+    mel = mel_spectrogram(clip, definition)
+    with torch.inference_mode():
+        waveform = network(mel)
+        assert waveform.shape == clip.shape
+        mel[..., 6:] = torch.nan
+        shorter = network(mel, torch.tensor([6]))
+        torch.testing.assert_close(shorter[:, : 6 * hop_length], network(mel[..., :6]), atol=1e-5, rtol=0)
+    with pytest.raises(ConfigError, match=f"multiply to {hop_length}, but the mel's hop_length is 256"):
+        hifigan.SYSTEM.build(narrow, Inventory(mel=MEL))
 
 
 @pytest.mark.parametrize(

@@ -292,6 +292,7 @@ class System:
             batch and the waveform generated from it, and `build_discriminator`), or None: nothing to train.
         build_discriminator: for adversarial systems.
         configurations: published configurations by name, for parameter counts and presets.
+        mels: what those of them hear that are not made for 22,050 Hz, 80 mels and a hop_length of 256.
     """
 
     kind: Kind
@@ -300,3 +301,4 @@ class System:
     task: Literal["supervised", "adversarial"] | None
     build_discriminator: Callable[[Any], nn.Module] | None = None
     configurations: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    mels: Mapping[str, MelDefinition] = dataclasses.field(default_factory=dict)

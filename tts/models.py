@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,14 +65,16 @@ def load_kind(directory: Path, kind: Kind, *, device: torch.device | str = "cpu"
     return model
 
 
-def count_parameters(system: System, config: object) -> int:
+def count_parameters(system: System, configuration: str) -> int:
     """Trainable parameters of a configuration after weight-norm removal.
 
-    Counted for 80 mels, one speaker, one style and the 361 symbols of github.com/ming024/FastSpeech2, as published
-    counts are.
+    Counted for the mel it is made for, one speaker, one style and the 361 symbols of github.com/ming024/FastSpeech2,
+    as published counts are.
     """
-    network = system.build(config, _PUBLISHED)
-    fold(network)
+    mel = system.mels.get(configuration, _PUBLISHED.mel)
+    with torch.device("meta"):  # some are gigabytes large
+        network = system.build(system.configurations[configuration], dataclasses.replace(_PUBLISHED, mel=mel))
+        fold(network)
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 

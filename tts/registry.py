@@ -15,8 +15,10 @@ SYSTEMS: Mapping[str, Kind] = {
     "acoustic/tacotron2": "acoustic",
     "vocoders/griffin_lim": "vocoder",
     "vocoders/hifigan": "vocoder",
+    "vocoders/istftnet": "vocoder",
     "vocoders/neural_griffin_lim": "vocoder",
     "vocoders/vocos": "vocoder",
+    "vocoders/waveglow": "vocoder",
 }
 """Kind of every system by its name, which is also its file below tts/."""
 

@@ -1,0 +1,92 @@
+"""WaveGlow checkpoints of github.com/NVIDIA/waveglow, as state dicts.
+
+Its training saves ``{"model": module, ...}``, a pickled module that only its own code can read: there, save
+``checkpoint["model"].state_dict()``. Its mel is Tacotron 2's: 22,050 Hz, windows of 1,024 every 256 samples, centred,
+80 bands from 0 to 8,000 Hz, natural logarithm.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from torch import Tensor
+
+from tts.errors import CheckpointError
+from tts.vocoders.waveglow import Config
+
+_SHOWN = 5  # names that a message lists at most
+
+
+def recognises(state: Mapping[str, Tensor]) -> bool:
+    """By its upsampling, the first mixing matrix and the first coupling."""
+    return {"upsample.weight", "convinv.0.conv.weight", "WN.0.end.weight"} <= state.keys()
+
+
+def configuration(state: Mapping[str, Tensor]) -> Config:
+    """Sizes as the shapes tell them; all else as published.
+
+    Raises:
+        CheckpointError: tensors are missing.
+    """
+    _refuse_unfitting(state)
+    widths = [len(state[f"convinv.{step}.conv.weight"]) for step in range(_count(state, "convinv"))]
+    falls = [step for step in range(1, len(widths)) if widths[step] < widths[step - 1]]
+    dilated = next(state[f"WN.0.in_layers.0.{name}"] for name in _WEIGHTS if f"WN.0.in_layers.0.{name}" in state)
+    return Config(
+        steps=len(widths),
+        group=widths[0],
+        early_every=falls[0] if falls else len(widths),
+        early_size=widths[falls[0] - 1] - widths[falls[0]] if falls else 0,
+        layers=_count(state, "WN.0.in_layers"),
+        channels=dilated.shape[1],
+        kernel=dilated.shape[2],
+        upsample_kernel=state["upsample.weight"].shape[2],
+    )
+
+
+def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Tensors by our names, weight norm folded or not, as it was.
+
+    Raises:
+        CheckpointError: tensors are missing or left over; names the first five.
+    """
+    _refuse_unfitting(state)
+    ours = {}
+    for new, old in _modules(state):
+        for name in [each for each in state if each.startswith(f"{old}.")]:
+            ours[new + name[len(old) :]] = state[name].squeeze(2) if old.startswith("convinv") else state[name]
+    return ours
+
+
+_WEIGHTS = ("weight", "weight_v", "parametrizations.weight.original1")
+
+
+def _modules(state: Mapping[str, Tensor]) -> Iterator[tuple[str, str]]:
+    """Our name and theirs of every module that the numbers of steps and layers make."""
+    yield "upsample", "upsample"
+    for step in range(_count(state, "convinv")):
+        yield f"mixings.{step}", f"convinv.{step}.conv"
+        ours, theirs = f"couplings.{step}", f"WN.{step}"
+        yield from ((f"{ours}.{new}", f"{theirs}.{old}") for new, old in _ENDS)
+        for layer in range(_count(state, "WN.0.in_layers")):
+            yield from ((f"{ours}.{new}.{layer}", f"{theirs}.{old}.{layer}") for new, old in _LAYERS)
+
+
+_ENDS = (("start", "start"), ("condition", "cond_layer"), ("end", "end"))
+_LAYERS = (("dilated", "in_layers"), ("residual", "res_skip_layers"))
+
+
+def _count(state: Mapping[str, Tensor], prefix: str) -> int:
+    """How many modules a list has: one more than the highest number after its prefix."""
+    found = [re.match(rf"{re.escape(prefix)}\.(\d+)\.", name) for name in state]
+    return 1 + max((int(each[1]) for each in found if each), default=-1)
+
+
+def _refuse_unfitting(state: Mapping[str, Tensor]) -> None:
+    prefixes = [f"{old}." for _, old in _modules(state)]
+    missing = [f"{each}* is missing" for each in prefixes if not any(name.startswith(each) for name in state)]
+    left = [f"{name} is left over" for name in sorted(state) if not name.startswith(tuple(prefixes))]
+    if faults := missing + left:
+        more = f" (and {len(faults) - _SHOWN} more)" if len(faults) > _SHOWN else ""
+        raise CheckpointError(f"the checkpoint is not of NVIDIA's WaveGlow: {'; '.join(faults[:_SHOWN])}{more}")
