@@ -309,7 +309,7 @@ class MelDiscriminator(Protocol):
     sees_mel: Literal[True]
 
     def __call__(self, waveforms: tuple[Tensor, ...], mel: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
-        """Judgements, as in tts.losses.adversarial, of waveforms as `Generating` gives and mels [batch, mels, frames]."""
+        """Judgements (see tts.losses.adversarial) of waveforms as `Generating` gives and mels [batch, mels, frames]."""
         ...
 
 

@@ -60,7 +60,8 @@ def gradient_penalty(
 
     Args:
         judge: gives judgements of waveforms.
-        real, fake: waveforms [batch, samples]; several of an item, such as the same at other rates, are one point.
+        real: waveforms [batch, samples]; several of an item, such as the same at other rates, are one point.
+        fake: as many, generated.
         shares: [batch, 1] of the generated in the points where the slope is measured.
     """
     between = tuple(torch.lerp(ours, theirs.detach(), shares) for ours, theirs in zip(real, fake, strict=True))

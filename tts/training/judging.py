@@ -17,10 +17,8 @@ Waveforms = tuple[Tensor, ...]
 
 def judge(discriminator: nn.Module, waveforms: Waveforms, mel: Tensor) -> list[Judgement]:
     """Judgements of waveforms; a `MelDiscriminator` is shown all of them and the mel [batch, mels, frames]."""
-    if isinstance(discriminator, MelDiscriminator):
-        return discriminator(waveforms, mel)
-    (waveform,) = waveforms
-    judgements: list[Judgement] = discriminator(waveform)
+    asked = (waveforms, mel) if isinstance(discriminator, MelDiscriminator) else waveforms
+    judgements: list[Judgement] = discriminator(*asked)
     return judgements
 
 

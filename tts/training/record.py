@@ -139,7 +139,8 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> T
             f"{_names(terms.keys() - weights.keys())} without a weight; the system gives {_names(terms)}, "
             "and a weight of 0 only logs"
         )
-    return torch.stack([weights[name] * term for name, term in terms.items() if weights[name] != 0]).sum()
+    weighted = [weights[name] * term for name, term in terms.items() if weights[name] != 0]
+    return torch.stack(weighted).sum() if weighted else torch.zeros_like(next(iter(terms.values())))
 
 
 def _names(names: Iterable[str]) -> str:

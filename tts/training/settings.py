@@ -11,6 +11,9 @@ from tts.config import config
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
+ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
+"""Loss terms that come from the discriminator, and not from the network itself."""
+
 
 @config
 class OptimizerSettings:
@@ -251,6 +254,12 @@ class RunSettings:
             raise ValueError("loss_weights are all 0 in some steps; give at least one term a constant weight")
         if self.adversary is not None and self.adversary.start_step >= self.steps:
             raise ValueError(f"adversary.start_step {self.adversary.start_step} is never reached in {self.steps} steps")
+        own = [weight for name, weight in self.loss_weights.items() if name not in ADVERSARIAL_TERMS]
+        if self.adversary is not None and self.adversary.start_step and not any(own):
+            raise ValueError(
+                f"adversary.start_step {self.adversary.start_step}: nothing has a weight in the steps before it; "
+                "set it to 0, or give a term of the network itself a weight"
+            )
         for span in self.freeze:
             if span.start >= self.steps:
                 raise ValueError(f"freeze {span.pattern!r}: start {span.start} is never reached in {self.steps} steps")

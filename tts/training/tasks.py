@@ -23,14 +23,12 @@ from tts.training.loss_schedules import weights_at
 from tts.training.processes import ALONE, Processes
 from tts.training.record import Record, StepReport, weighted_sum
 from tts.training.seeding import seed_everything
-from tts.training.settings import RunSettings
+from tts.training.settings import ADVERSARIAL_TERMS, RunSettings
 from tts.training.updates import MovingAverage, Updater
 
 Batch = AcousticBatch | VocoderBatch
 
 _DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-_ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
 
 
 class Task(ABC):
@@ -259,7 +257,7 @@ class AdversarialTask(GeneratorTask):
 
     def _own_weights(self, step: int | None = None) -> dict[str, float]:
         weights = super()._own_weights(step)
-        return {name: weights[name] for name in weights if name not in _ADVERSARIAL_TERMS}
+        return {name: weights[name] for name in weights if name not in ADVERSARIAL_TERMS}
 
     def _move_discriminator(self, batches: Sequence[VocoderBatch], step: int) -> tuple[Waveforms | None, Record]:
         """Give what was last generated from a lone batch, with its graph, and the discriminator's losses."""
