@@ -143,18 +143,17 @@ class VocGan(nn.Module):
         super().__init__()
         _require_fitting(settings, inventory)
         self.resolutions = settings.resolutions
-        mels, rates, width = inventory.mel.n_mels, settings.upsample_rates, settings.channels
-        self.start = Reader(mels, 2 * width)
+        mels, rates = inventory.mel.n_mels, settings.upsample_rates
+        self.start = Reader(mels, 2 * settings.channels)
         self.stages, self.heads = nn.ModuleList(), nn.ModuleList()
         for number, rate in enumerate(rates):
-            total = math.prod(rates[: number + 1])
+            width, total = settings.channels // 2**number, math.prod(rates[: number + 1])
             has_skip = number >= _FIRST_SKIP
             skip = normed_upsampling(mels, width, kernel_size=2 * total, rate=total) if has_skip else None
             self.stages.append(Stage(width, rate, blocks=settings.blocks, skip=skip))
             if settings.nested and 0 < number < len(rates) - 1:
                 self.heads.append(Reader(width, 1))
-            width //= 2
-        self.out = Reader(2 * width, 1)
+        self.out = Reader(width, 1)
 
     def forward(self, mel: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Speak, as `Vocoder` says."""
