@@ -18,7 +18,7 @@ from tts.interfaces import Inventory, VocoderBatch
 from tts.layers.istft import InverseStft
 from tts.layers.phases import PhaseConfig, PhaseSearch, magnitude_from_mel
 from tts.losses.adversarial import feature_matching_loss, generator_loss
-from tts.vocoders import griffin_lim, hifigan, istftnet, neural_griffin_lim, vocos, waveglow
+from tts.vocoders import griffin_lim, hifigan, istftnet, neural_griffin_lim, vocgan, vocos, wavegan, waveglow
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0)
@@ -47,6 +47,10 @@ FLOW = waveglow.Config(steps=4, early_every=2, layers=4, channels=32, upsample_k
 
 MAGNITUDES = neural_griffin_lim.Config(channels=64, intermediate=128, layers=2, phases=PhaseConfig(iterations=3))
 
+NESTED = vocgan.Config(channels=32, blocks=3, scales=2, discriminator_channels=4)
+LIGHT = dataclasses.replace(NESTED, nested=False)
+FROM_MEL = wavegan.Config(condition="mel", channels=8, rates=(4, 4, 4, 4), post_filter=32)
+
 GENERATORS = {
     "hifigan type 1": (hifigan.SYSTEM, TYPE_1, MEL),
     "hifigan type 2": (hifigan.SYSTEM, TYPE_2, MEL),
@@ -54,8 +58,11 @@ GENERATORS = {
     "istftnet c8c8c2i": (istftnet.SYSTEM, SHORTER_STFT, MEL),
     "vocos": (vocos.SYSTEM, FRAMES, MEL),
     "vocos centered": (vocos.SYSTEM, FRAMES, CENTERED),
+    "vocgan light": (vocgan.SYSTEM, LIGHT, MEL),
 }
 TRAINED = GENERATORS | {
+    "vocgan": (vocgan.SYSTEM, NESTED, MEL),
+    "wavegan from mel": (wavegan.SYSTEM, FROM_MEL, MEL),
     "neural_griffin_lim": (neural_griffin_lim.SYSTEM, MAGNITUDES, MEL),
     "neural_griffin_lim centered": (neural_griffin_lim.SYSTEM, MAGNITUDES, CENTERED),
     "waveglow": (waveglow.SYSTEM, FLOW, MEL),
@@ -174,7 +181,9 @@ def test_bfloat16_autocast_speaks_almost_alike(name):
     assert (rough - exact).norm() < 0.1 * exact.norm()
 
 
-@pytest.mark.parametrize("name", ["hifigan type 1", "hifigan type 2", "istftnet c8c8i", "istftnet c8c8c2i", "waveglow"])
+@pytest.mark.parametrize(
+    "name", ["hifigan type 1", "hifigan type 2", "istftnet c8c8i", "istftnet c8c8c2i", "vocgan", "waveglow"]
+)
 def test_folding_weight_norm_keeps_the_output(name):
     network, frames = make(name), noise(1, 80, 9)
     before = network(frames)
@@ -192,6 +201,9 @@ def test_folding_weight_norm_keeps_the_output(name):
         (istftnet, "published", 13_254_034),
         (istftnet, "c8c8c2i", 13_792_458),
         (vocos, "published", 13_459_970),
+        (vocgan, "published", 4_707_805),
+        (vocgan, "light", 4_706_121),
+        (wavegan, "published", 19_065_345),
     ],
 )
 def test_published_sizes(system, configuration, size):

@@ -17,8 +17,10 @@ SYSTEMS: Mapping[str, Kind] = {
     "vocoders/hifigan": "vocoder",
     "vocoders/istftnet": "vocoder",
     "vocoders/neural_griffin_lim": "vocoder",
+    "vocoders/vocgan": "vocoder",
     "vocoders/vocos": "vocoder",
     "vocoders/waveglow": "vocoder",
+    "vocoders/wavegan": "vocoder",
 }
 """Kind of every system by its name, which is also its file below tts/."""
 
