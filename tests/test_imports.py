@@ -1,15 +1,21 @@
 """Public checkpoints: what is read, what is refused, and that the model is theirs."""
 
+import dataclasses
+import importlib
 import json
 import zipfile
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from public_checkpoints import MEL, STATS, hifigan_discriminators, hifigan_generator, jinhan, ming024, nvidia
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from pipeline.importing import Files, describe, fields, import_files, require_free
 from pipeline.paths import Paths
+from tts import imports
+from tts.acoustic.fastspeech2 import FastSpeech2
 from tts.errors import CheckpointError, ConfigError, TextError
 from tts.imports import symbols
 from tts.imports.layouts import LAYOUTS
@@ -21,6 +27,7 @@ from tts.training.export import read_model
 from tts.training.starting import start_discriminator_from, start_from
 from tts.vocoders.hifigan import HifiGan
 
+GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 NO_CREDIT = {"license": None, "source": None}
 
 
@@ -86,6 +93,22 @@ class TestTheModelIsTheirs:
         torch.testing.assert_close(
             vocoded(load_model(tmp_path / "model").network), vocoded(network), atol=1e-6, rtol=1e-5
         )
+
+    @pytest.mark.parametrize("version", ["v2", "v3"])
+    @pytest.mark.parametrize("with_config", [True, False])
+    def test_the_authors_own_hifigan(self, tmp_path, version, with_config):
+        golden = GOLDEN / f"hifigan_{version}"
+        if not golden.exists():
+            pytest.skip(f"the golden fixture {golden.name} is not beside this checkout")
+        config = json.loads((golden / "config.json").read_text())["config"]
+        beside = (json_file(tmp_path / "config.json", config),) if with_config else ()
+        state = load_file(golden / "state.safetensors")
+        imported(Files(written(tmp_path / "g_02500000", {"generator": state}), config=beside), tmp_path / "model")
+        loaded, arrays = load_model(tmp_path / "model"), np.load(golden / "io.npz")
+        assert loaded.inventory.mel == MEL
+        with torch.inference_mode():
+            ours = loaded.network(torch.from_numpy(arrays["mel"])).numpy()
+        np.testing.assert_allclose(ours, arrays["wav"][:, 0], atol=1e-5, rtol=0)
 
     def test_fastspeech2(self, fs2, tmp_path):
         network, files = fs2
@@ -188,8 +211,17 @@ class TestTrainingStartsFromIt:
                 torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-5)
         assert any("discriminators: " in line for line in describe(found))
 
+    def test_the_rows_of_an_acoustic_models_phones_by_their_names(self, fs2, tmp_path):
+        found = imported(fs2[1], tmp_path / "model")
+        saved = read_model(tmp_path / "model")
+        inventory = dataclasses.replace(saved.inventory, symbols=("AA1", "HH", "sil"), speakers=("speaker",))
+        started = FastSpeech2(found.understood.config, inventory)
+        start_from(started, saved, system="acoustic/fastspeech2", inventory=inventory)
+        rows = fs2[0].symbols.weight[[66, symbols.ming024().index("HH"), 357]]
+        assert torch.equal(started.symbols.weight, rows)
+
     def test_discriminators_alone_are_no_model(self, tmp_path):
-        _, content = hifigan_discriminators()
+        content = {"mpd": {"a": torch.zeros(1)}, "msd": {}, "steps": 7}
         with pytest.raises(CheckpointError, match="discriminators only; import its g_ file"):
             imported(Files(written(tmp_path / "do", content)), tmp_path / "model")
 
@@ -421,5 +453,7 @@ class TestSymbols:
                     voice.require_known(speakable(words))
 
 
-def test_layouts_are_named_after_their_modules():
-    assert all(LAYOUTS[name].understand.__module__ == f"tts.imports.{name}" for name in LAYOUTS)
+def test_every_layout_is_in_the_table():
+    files = Path(imports.__file__).parent.glob("*.py")
+    modules = [importlib.import_module(f"tts.imports.{file.stem}") for file in files if file.stem != "__init__"]
+    assert {id(each.LAYOUT) for each in modules if hasattr(each, "LAYOUT")} == set(map(id, LAYOUTS.values()))
