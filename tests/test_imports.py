@@ -144,6 +144,21 @@ class TestTheModelIsTheirs:
         assert loaded.inventory.mel.sample_rate == sample_rate
         torch.testing.assert_close(spoken(loaded.network, num_symbols), spoken(network, num_symbols), atol=1e-5, rtol=0)
 
+    def test_tacotron2_of_a_torch_that_did_not_count_batches_yet(self, tmp_path):
+        network, state = nvidia()
+        uncounted = {name: each for name, each in state.items() if not name.endswith("num_batches_tracked")}
+        assert len(uncounted) < len(state)
+        imported(Files(written(tmp_path / "a.pt", {"state_dict": uncounted})), tmp_path / "model")
+        assert torch.equal(load_model(tmp_path / "model").network.symbols.weight, network.symbols.weight)
+
+    def test_letters_and_the_spaces_between_them_can_be_said_in_braces(self, tmp_path):
+        imported(Files(written(tmp_path / "a.pt", nvidia()[1])), tmp_path / "model")
+        known = load_model(tmp_path / "model").inventory.symbols
+        frontend = build_frontend(TextSettings(frontend="characters"))
+        (words,) = frontend.pronounce([frontend.normalize("{h i space y o u .}", "en")], "en")
+        assert speakable(words)[1:-1] == ("h", "i", "space", "y", "o", "u", ".")
+        assert set(speakable(words)[1:-1]) <= set(known)
+
     def test_jinhans_style_is_that_of_a_reshaped_mel_with_and_without_padding(self, tmp_path):
         network, state = jinhan()
         imported(Files(written(tmp_path / "a.pt", {"state_dict": state})), tmp_path / "model")

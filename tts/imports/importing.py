@@ -80,7 +80,12 @@ def _with_mel(understood: Understood, fields: Mapping[str, Any]) -> Understood:
 
 
 def _fill(network: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
-    require_fitting(network.state_dict(), tensors, where=what)
+    own = network.state_dict()
+    uncounted = {
+        name: each for name, each in own.items() if name.endswith(".num_batches_tracked")
+    }  # before torch 0.4.1
+    tensors = uncounted | dict(tensors)
+    require_fitting(own, tensors, where=what)
     broken = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
         more = f" (and {len(broken) - SHOWN} more)" if len(broken) > SHOWN else ""
