@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 
 from tts.acoustic.fastspeech2 import Config
-from tts.audio.mel_definition import MelDefinition
 from tts.config import build
 from tts.errors import CheckpointError
 from tts.imports import symbols
 from tts.imports.layout import Given, Layout, Understood, Weights, renamed
+from tts.imports.mels import tacotron2_mel
 from tts.interfaces import Inventory, Statistics
 
 _NAME = "fastspeech2_ming024"
@@ -44,7 +44,7 @@ def understand(state: Weights, given: Given) -> Understood:
     config = build(Config, _model(state, given), where=_NAME)
     speakers = _speakers(state, given)
     inventory = Inventory(
-        mel=_mel(state, given),
+        mel=tacotron2_mel(len(state["mel_linear.weight"]), **given.settings(_MEL, "preprocessing")),
         symbols=names,
         speakers=speakers,
         styles=("neutral",),
@@ -230,24 +230,15 @@ def _of_logarithm(mean: float, std: float) -> tuple[float, float]:
     return math.log(mean) - variance / 2, math.sqrt(variance)
 
 
-def _mel(state: Weights, given: Given) -> MelDefinition:
-    def said(*path: str, default: float) -> Any:  # noqa: ANN401 - any JSON value
-        return given.setting("preprocessing", *path, default=default)
-
-    sample_rate = said("audio", "sampling_rate", default=22050)
-    f_max = said("mel", "mel_fmax", default=8000)
-    values = {
-        "sample_rate": sample_rate,
-        "n_fft": said("stft", "filter_length", default=1024),
-        "hop_length": said("stft", "hop_length", default=256),
-        "win_length": said("stft", "win_length", default=1024),
-        "n_mels": len(state["mel_linear.weight"]),
-        "f_min": said("mel", "mel_fmin", default=0),
-        "f_max": sample_rate / 2 if f_max is None else f_max,
-        "framing": "centered",
-        "magnitude_epsilon": 0.0,
-    }
-    return build(MelDefinition, values, where="mel")
+_MEL = {
+    "sample_rate": ("audio", "sampling_rate"),
+    "n_fft": ("stft", "filter_length"),
+    "hop_length": ("stft", "hop_length"),
+    "win_length": ("stft", "win_length"),
+    "f_min": ("mel", "mel_fmin"),
+    "f_max": ("mel", "mel_fmax"),
+}
+"""Where preprocess.yaml says it."""
 
 
 LAYOUT = Layout(_NAME, "acoustic/fastspeech2", recognises, understand, converted)

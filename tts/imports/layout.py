@@ -58,6 +58,12 @@ class Given:
             value = value[key]
         return value
 
+    def settings(self, paths: Mapping[str, Sequence[str]], *section: str) -> dict[str, Any]:
+        """Values by our names of those of these paths, below a section, that the public configuration has."""
+        nothing = object()
+        found = {name: self.setting(*section, *path, default=nothing) for name, path in paths.items()}
+        return {name: value for name, value in found.items() if value is not nothing}
+
 
 @dataclass(frozen=True)
 class Understood:

@@ -83,7 +83,7 @@ def named(rows: int, given: Sequence[str] | None, published: Sequence[str], *, l
     Raises:
         CheckpointError: there are more or fewer of them than rows, or one is there twice.
     """
-    names = tuple(published if given is None else given)
+    names = tuple(_marks(published if given is None else given))
     if len(names) != rows:
         origin = f"{layout} has" if given is None else "the file of symbols has"
         raise CheckpointError(
@@ -96,7 +96,7 @@ def named(rows: int, given: Sequence[str] | None, published: Sequence[str], *, l
     return names
 
 
-def _marks(marks: str) -> list[str]:
+def _marks(marks: Sequence[str]) -> list[str]:
     return [SPACE if mark == " " else mark for mark in marks]
 
 

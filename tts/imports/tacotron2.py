@@ -7,15 +7,23 @@ from typing import Any
 
 from torch import Tensor
 
-from tts.audio.mel_definition import MelDefinition
-from tts.config import build
 from tts.errors import CheckpointError
 from tts.imports.layout import Given, Weights
+from tts.imports.mels import tacotron2_mel
 from tts.interfaces import Inventory, Statistics
 
 _ATTENTION = "decoder.attention_layer"
 ATTENTION = f"{_ATTENTION}.location_layer.location_conv.conv.weight"
 _SECOND_RNN = "decoder.rnn."
+_MEL = {
+    "sample_rate": ("sampling_rate",),
+    "n_fft": ("filter_length",),
+    "hop_length": ("hop_length",),
+    "win_length": ("win_length",),
+    "f_min": ("mel_fmin",),
+    "f_max": ("mel_fmax",),
+}
+"""Where hparams say it."""
 
 
 def modules(state: Weights) -> Iterator[tuple[str, str]]:
@@ -73,8 +81,10 @@ def inventory(state: Weights, given: Given, symbols: tuple[str, ...], *, sample_
         raise CheckpointError(f"the checkpoint has one speaker, the file of speakers {len(speakers)}; give its own")
     # Pitch and energy play no part in this system.
     neutral = Statistics({speakers[0]: 0.0}, {speakers[0]: 1.0}, 0.0, 1.0, mel_mean=0.0, mel_std=1.0)
+    mel = {"sample_rate": sample_rate, **given.settings(_MEL)}
+    n_mels = state["decoder.prenet.layers.0.linear_layer.weight"].shape[1]
     return Inventory(
-        mel=_mel(state, given, sample_rate), symbols=symbols, speakers=speakers, styles=("neutral",), statistics=neutral
+        mel=tacotron2_mel(n_mels, **mel), symbols=symbols, speakers=speakers, styles=("neutral",), statistics=neutral
     )
 
 
@@ -85,18 +95,3 @@ def _prenet_layers(state: Weights) -> int:
 def _convolutions(state: Weights, part: str) -> dict[str, Any]:
     first = state[f"{part}.convolutions.0.0.conv.weight"]
     return {"hidden": len(first), "layers": state.count(f"{part}.convolutions"), "kernel": first.shape[2]}
-
-
-def _mel(state: Weights, given: Given, sample_rate: int) -> MelDefinition:
-    values = {
-        "sample_rate": given.setting("sampling_rate", default=sample_rate),
-        "n_fft": given.setting("filter_length", default=1024),
-        "hop_length": given.setting("hop_length", default=256),
-        "win_length": given.setting("win_length", default=1024),
-        "n_mels": state["decoder.prenet.layers.0.linear_layer.weight"].shape[1],
-        "f_min": given.setting("mel_fmin", default=0.0),
-        "f_max": given.setting("mel_fmax", default=8000.0),
-        "framing": "centered",
-        "magnitude_epsilon": 0.0,
-    }
-    return build(MelDefinition, values, where="mel")
