@@ -61,17 +61,20 @@ def import_checkpoint(
     """
     layout, state = recognise(content, layout)
     understood = _with_mel(layout.understand(state, given), mel)
-    system = load_system(layout.system)
-    network = system.build(understood.config, understood.inventory)
+    network = load_system(layout.system).build(understood.config, understood.inventory)
     fold(network)
     _fill(network, folded(layout.converted(state)), what=layout.name)
-    judge = None
-    if discriminator is not None:
-        if layout.discriminator is None or system.build_discriminator is None:
-            raise CheckpointError(f"{layout.name}: its discriminators cannot be imported; leave --discriminator out")
-        judge = system.build_discriminator(understood.config)
-        _fill(judge, layout.discriminator(discriminator), what=f"{layout.name}: discriminators")
+    judge = None if discriminator is None else _discriminator(layout, understood.config, discriminator)
     return Imported(layout, understood, network.eval(), len(state), judge)
+
+
+def _discriminator(layout: Layout, config: object, content: Mapping[Any, Any]) -> nn.Module:
+    build_discriminator = load_system(layout.system).build_discriminator
+    if layout.discriminator is None or build_discriminator is None:
+        raise CheckpointError(f"{layout.name}: its discriminators cannot be imported; leave --discriminator out")
+    network = build_discriminator(config)
+    _fill(network, layout.discriminator(content), what=f"{layout.name}: discriminators")
+    return network
 
 
 def _with_mel(understood: Understood, fields: Mapping[str, Any]) -> Understood:
@@ -81,10 +84,8 @@ def _with_mel(understood: Understood, fields: Mapping[str, Any]) -> Understood:
 
 def _fill(network: nn.Module, tensors: Mapping[str, Tensor], *, what: str) -> None:
     own = network.state_dict()
-    uncounted = {
-        name: each for name, each in own.items() if name.endswith(".num_batches_tracked")
-    }  # before torch 0.4.1
-    tensors = uncounted | dict(tensors)
+    # Torch before 0.4.1 counted no batches, and the count has no effect.
+    tensors = {name: each for name, each in own.items() if name.endswith(".num_batches_tracked")} | dict(tensors)
     require_fitting(own, tensors, where=what)
     broken = [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
