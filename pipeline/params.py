@@ -10,6 +10,7 @@ from typing import TypeVar
 from pydantic import Field
 
 from pipeline.checked_models import check_model
+from pipeline.imported_models import imported_models, system_of
 from pipeline.paths import Paths
 from pipeline.yaml import read_yaml
 from tts.alignment.settings import AlignSettings
@@ -19,6 +20,7 @@ from tts.config import build, config
 from tts.corpora import CorpusConfig
 from tts.data.splits import SplitSettings
 from tts.errors import ConfigError
+from tts.interfaces import Kind
 from tts.metrics.settings import EvaluateSettings
 from tts.registry import SYSTEMS
 from tts.text.frontend import TextSettings
@@ -128,7 +130,7 @@ class Params:
             ConfigError: there is none of this name, or it is of another kind.
         """
         run = self.training_run(name)
-        _require_kind(self, name, "acoustic", f"runs.{name}")
+        _require_kind(SYSTEMS[run.system], "acoustic", f"run {name!r}")
         return run
 
     def voice(self, name: str) -> VoiceSettings:
@@ -146,20 +148,21 @@ def load_params(root: Path) -> Params:
     Raises:
         ConfigError: names the first key that is unknown, of the wrong type, or contradicts another.
     """
-    params = build(Params, read_yaml(root / "params.yaml"), where="")
-    _check_runs(params, Paths(root).checked_models)
-    _check_voices(params)
+    params, paths = build(Params, read_yaml(root / "params.yaml"), where=""), Paths(root)
+    models = {*params.runs, *imported_models(paths.models, params.runs)}
+    _check_runs(params, paths.checked_models, models)
+    _check_voices(params, paths, models)
     return params
 
 
-def _check_runs(params: Params, known: Path) -> None:
+def _check_runs(params: Params, known: Path, models: Iterable[str]) -> None:
     for name, run in params.runs.items():
         where = f"runs.{name}"
         _require(run.system, SYSTEMS, f"{where}.system")
         _require(run.corpus, params.corpora, f"{where}.corpus")
         check_model(run, known, where=f"{where}.model")
         if run.init_from is not None:
-            _require(run.init_from, params.runs, f"{where}.init_from")
+            _require(run.init_from, models, f"{where}.init_from")
         if run.mels_from is not None:
             _check_teacher(params, run, name)
     _require_all(params.run.corpora, params.corpora, "run.corpora")
@@ -184,9 +187,9 @@ def _check_built(params: Params, row: BuiltRun, name: str, where: str) -> None:
 def _check_teacher(params: Params, run: RunSettings, name: str) -> None:
     teacher, where = run.mels_from, f"runs.{name}.mels_from"
     assert teacher is not None
-    _require_kind(params, name, "vocoder", where)
+    _require_kind(SYSTEMS[run.system], "vocoder", f"{where}: run {name!r}")
     _require(teacher, params.runs, where)
-    _require_kind(params, teacher, "acoustic", where)
+    _require_kind(SYSTEMS[params.runs[teacher].system], "acoustic", f"{where}: run {teacher!r}")
     if params.runs[teacher].corpus != run.corpus:
         raise ConfigError(
             f"{where}: {teacher} follows the recordings of {params.runs[teacher].corpus!r}, not those of "
@@ -194,22 +197,29 @@ def _check_teacher(params: Params, run: RunSettings, name: str) -> None:
         )
 
 
-def _require_kind(params: Params, name: str, kind: str, where: str) -> None:
-    found = SYSTEMS[params.runs[name].system]
-    if found != kind:
-        raise ConfigError(f"{where}: run {name!r} is of kind {found}, not {kind}; name another")
+def _require_kind(found: Kind | None, wanted: Kind, what: str) -> None:
+    """Refuse what is known to be of another kind."""
+    if found not in (wanted, None):
+        raise ConfigError(f"{what} is of kind {found}, not {wanted}; name another")
 
 
-def _check_voices(params: Params) -> None:
+def _check_voices(params: Params, paths: Paths, models: Iterable[str]) -> None:
     for name, voice in params.voices.items():
         _require(voice.corpus, params.corpora, f"voices.{name}.corpus")
-        for part in ("acoustic", "vocoder"):
+        parts: tuple[Kind, ...] = ("acoustic", "vocoder")
+        for part in parts:
             run = getattr(voice, part)
-            _require(run, params.runs, f"voices.{name}.{part}")
-            _require_kind(params, run, part, f"voices.{name}.{part}")
+            _require(run, models, f"voices.{name}.{part}")
+            _require_kind(_kind(params, paths, run), part, f"voices.{name}.{part}: run {run!r}")
     for name, voice in params.run.voices.items():
         if params.voice(name) != voice:
             raise ConfigError(f"run.voices.{name} differs from voices.{name}; make them equal")
+
+
+def _kind(params: Params, paths: Paths, name: str) -> Kind | None:
+    """Kind of a run or an imported model; None where that is not known yet."""
+    system = params.runs[name].system if name in params.runs else system_of(paths.model(name))
+    return SYSTEMS.get(system) if system else None
 
 
 def _require(name: str, valid: Iterable[str], where: str) -> None:

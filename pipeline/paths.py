@@ -55,9 +55,14 @@ class Paths:
         """Give the mels that an acoustic run makes while it follows its recordings."""
         return self.root / "data" / "mels" / run
 
+    @property
+    def models(self) -> Path:
+        """The folder of all models."""
+        return self.root / "models"
+
     def model(self, run: str) -> Path:
         """Give the exported model folder of a run."""
-        return self.root / "models" / run
+        return self.models / run
 
     def audio(self, voice: str) -> Path:
         """Give the synthesized samples of a voice."""
