@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from tts.audio.mel_definition import MelDefinition
-from tts.interfaces import Inventory
+from tts.interfaces import Inventory, Unconditional
 from tts.registry import SYSTEMS, load_system
 
 MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0)
@@ -56,6 +56,8 @@ def _networks() -> dict[str, nn.Module]:
         record = load_system(system)
         for configuration, config in record.configurations.items():
             network = record.build(config, Inventory(mel=MEL)).eval()
+            if isinstance(network, Unconditional):
+                continue  # speaks no mel
             if hasattr(network, "fold_weight_norm"):
                 network.fold_weight_norm()
             name = f"{system.split('/')[1]}_{configuration}"

@@ -19,10 +19,11 @@ from tts.training.batching import (
     VocoderTraining,
     acoustic_validation,
 )
+from tts.training.judging import judge_together
 from tts.training.schedules import lr_factor
 from tts.training.seeding import seed_everything
 from tts.training.settings import BatchSettings, ScheduleSettings
-from tts.training.tasks import GeneratorTask, _judge_together
+from tts.training.tasks import GeneratorTask
 from tts.training.trainer import Trainer
 from tts.training.updates import MovingAverage
 
@@ -87,7 +88,7 @@ def test_real_and_generated_are_judged_in_one_pass_as_in_two(size):
     )
     judge = seeded(Discriminators, panel).eval()  # spectral norms then stay as they are
     real, fake = torch.randn(size, 512), torch.randn(size, 512)
-    apart, together = (judge(real), judge(fake)), _judge_together(judge, real, fake)
+    apart, together = (judge(real), judge(fake)), judge_together(judge, (real,), (fake,), torch.zeros(size, 8, 2))
     for ours, theirs in zip(together, apart, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
     assert discriminator_loss(*together).item() == pytest.approx(discriminator_loss(*apart).item(), rel=1e-5)

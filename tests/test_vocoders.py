@@ -18,7 +18,7 @@ from tts.interfaces import Inventory, VocoderBatch
 from tts.layers.istft import InverseStft
 from tts.layers.phases import PhaseConfig, PhaseSearch, magnitude_from_mel
 from tts.losses.adversarial import feature_matching_loss, generator_loss
-from tts.vocoders import griffin_lim, hifigan, neural_griffin_lim, vocos
+from tts.vocoders import griffin_lim, hifigan, neural_griffin_lim, vocgan, vocos, wavegan
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0)
@@ -39,13 +39,20 @@ FRAMES = vocos.Config(channels=64, intermediate=128, layers=2, discriminator=TIN
 
 MAGNITUDES = neural_griffin_lim.Config(channels=64, intermediate=128, layers=2, phases=PhaseConfig(iterations=3))
 
+NESTED = vocgan.Config(channels=32, blocks=3, scales=2, discriminator_channels=4)
+LIGHT = dataclasses.replace(NESTED, nested=False)
+FROM_MEL = wavegan.Config(condition="mel", channels=8, rates=(4, 4, 4, 4), post_filter=32)
+
 GENERATORS = {
     "hifigan type 1": (hifigan.SYSTEM, TYPE_1, MEL),
     "hifigan type 2": (hifigan.SYSTEM, TYPE_2, MEL),
     "vocos": (vocos.SYSTEM, FRAMES, MEL),
     "vocos centered": (vocos.SYSTEM, FRAMES, CENTERED),
+    "vocgan light": (vocgan.SYSTEM, LIGHT, MEL),
 }
 TRAINED = GENERATORS | {
+    "vocgan": (vocgan.SYSTEM, NESTED, MEL),
+    "wavegan from mel": (wavegan.SYSTEM, FROM_MEL, MEL),
     "neural_griffin_lim": (neural_griffin_lim.SYSTEM, MAGNITUDES, MEL),
     "neural_griffin_lim centered": (neural_griffin_lim.SYSTEM, MAGNITUDES, CENTERED),
 }
@@ -149,7 +156,7 @@ def test_weights_and_config_round_trip(name, tmp_path):
     assert torch.equal(again(frames), network(frames))
 
 
-@pytest.mark.parametrize("name", ["hifigan type 1", "hifigan type 2"])
+@pytest.mark.parametrize("name", ["hifigan type 1", "hifigan type 2", "vocgan"])
 def test_folding_weight_norm_keeps_the_output(name):
     network, frames = make(name), noise(1, 80, 9)
     before = network(frames)
@@ -165,6 +172,9 @@ def test_folding_weight_norm_keeps_the_output(name):
         (hifigan, "v2", 925_985),
         (hifigan, "v3", 1_462_273),
         (vocos, "published", 13_459_970),
+        (vocgan, "published", 4_707_805),
+        (vocgan, "light", 4_706_121),
+        (wavegan, "published", 19_065_345),
     ],
 )
 def test_published_sizes(system, configuration, size):

@@ -277,6 +277,42 @@ class Vocoder(Protocol):
         ...
 
 
+@runtime_checkable
+class Generating(Protocol):
+    """A vocoder that in training gives more than what it speaks, or what no mel led to."""
+
+    def generate(self, batch: VocoderBatch) -> tuple[Tensor, ...]:
+        """Waveforms [batch, samples]: first the one that `loss` takes, then the same at lower rates.
+
+        All of them are judged, beside the recording at the same rates.
+        """
+        ...
+
+
+@runtime_checkable
+class Unconditional(Protocol):
+    """A network of kind vocoder that is told nothing; it can be trained and heard, but speaks no text."""
+
+    def sample(self, num: int, generator: torch.Generator | None = None) -> Tensor:
+        """Waveforms [num, samples]; without a generator, by torch's own random numbers."""
+        ...
+
+
+@runtime_checkable
+class MelDiscriminator(Protocol):
+    """A discriminator that is shown the mel, and every waveform that was generated from it.
+
+    Attributes:
+        sees_mel: true; tells that it is one.
+    """
+
+    sees_mel: Literal[True]
+
+    def __call__(self, waveforms: tuple[Tensor, ...], mel: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
+        """Judgements (see tts.losses.adversarial) of waveforms as `Generating` gives and mels [batch, mels, frames]."""
+        ...
+
+
 Kind = Literal["acoustic", "vocoder", "end_to_end"]
 
 

@@ -16,7 +16,9 @@ SYSTEMS: Mapping[str, Kind] = {
     "vocoders/griffin_lim": "vocoder",
     "vocoders/hifigan": "vocoder",
     "vocoders/neural_griffin_lim": "vocoder",
+    "vocoders/vocgan": "vocoder",
     "vocoders/vocos": "vocoder",
+    "vocoders/wavegan": "vocoder",
 }
 """Kind of every system by its name, which is also its file below tts/."""
 

@@ -20,7 +20,16 @@ from torch import Tensor
 
 from tts.audio.mel_definition import require_equal
 from tts.errors import CheckpointError, ConfigError, TextError
-from tts.interfaces import AcousticModel, AttendedSpeech, Controls, Inventory, SpeakerSpace, Spoken, Vocoder
+from tts.interfaces import (
+    AcousticModel,
+    AttendedSpeech,
+    Controls,
+    Inventory,
+    SpeakerSpace,
+    Spoken,
+    Unconditional,
+    Vocoder,
+)
 from tts.models import LoadedModel, load_model
 from tts.phones import SILENCE
 from tts.text.frontend import Frontend, speakable
@@ -77,8 +86,12 @@ class Voice:
         """Pair two loaded models that are on `device`.
 
         Raises:
-            ConfigError: their mel definitions differ.
+            ConfigError: their mel definitions differ, or the vocoder takes no mel.
         """
+        if isinstance(vocoder.network, Unconditional):
+            raise ConfigError(
+                f"{vocoder.system}: was trained without a mel, so it speaks no text; choose another vocoder"
+            )
         require_equal(acoustic.inventory.mel, vocoder.inventory.mel, what="acoustic model and vocoder")
         self.inventory: Inventory = acoustic.inventory
         self._acoustic = cast(AcousticModel, acoustic.network)

@@ -33,8 +33,12 @@ class Record:
         self._values.append(torch.stack([term.detach().float() for term in terms.values()]))
 
     def note_norm(self, norm: Tensor, *, may_overflow: Callable[[], bool]) -> None:
-        """Take in the norm of the gradients, and who tells whether it may be infinite, as loss scaling allows."""
-        self._norm, self._may_overflow = norm, may_overflow
+        """Take in a norm of the gradients, and who tells whether it may be infinite, as loss scaling allows.
+
+        Of several, as a discriminator has that moves more than once in a step, the largest is kept.
+        """
+        self._norm = norm if self._norm is None else torch.maximum(self._norm, norm)
+        self._may_overflow = may_overflow
 
     def is_finite(self) -> Tensor:
         """Whether all terms and the norm are finite, as a tensor on their device."""
@@ -135,7 +139,8 @@ def weighted_sum(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> T
             f"{_names(terms.keys() - weights.keys())} without a weight; the system gives {_names(terms)}, "
             "and a weight of 0 only logs"
         )
-    return torch.stack([weights[name] * term for name, term in terms.items() if weights[name] != 0]).sum()
+    weighted = [weights[name] * term for name, term in terms.items() if weights[name] != 0]
+    return torch.stack(weighted).sum() if weighted else torch.zeros_like(next(iter(terms.values())))
 
 
 def _names(names: Iterable[str]) -> str:

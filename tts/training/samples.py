@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tts.audio.mel_definition import MelDefinition
 from tts.audio.spectrogram import mel_spectrogram
 from tts.errors import TtsError
-from tts.interfaces import AcousticBatch, Controls, Illustrated, Spoken
+from tts.interfaces import AcousticBatch, Controls, Illustrated, Spoken, Unconditional
 
 logger = logging.getLogger(__name__)
 
@@ -112,9 +112,17 @@ class VocoderSamples:
         self._mels, self._definition = mels, definition
 
     def __call__(self, network: nn.Module) -> list[Sample]:
-        """Render with a vocoder."""
+        """Render with a vocoder; one that takes no mel makes as many waveforms as there are clips."""
+        if isinstance(network, Unconditional):
+            return [self._sample(network, f"sample {number}") for number in range(1, 1 + len(self._mels))]
         device = next(network.parameters()).device
         return [self._render(network, name, torch.from_numpy(mel)[None].to(device)) for name, mel in self._mels.items()]
+
+    def _sample(self, network: Unconditional, name: str) -> Sample:
+        waveform = network.sample(1).float()
+        return Sample(
+            name, {"generated": _whole_range(mel_spectrogram(waveform, self._definition)[0])}, _array(waveform[0])
+        )
 
     def _render(self, network: nn.Module, name: str, mel: Tensor) -> Sample:
         waveform: Tensor = network(mel)

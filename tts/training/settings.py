@@ -11,6 +11,9 @@ from tts.config import config
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 
+ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
+"""Loss terms that come from the discriminator, and not from the network itself."""
+
 
 @config
 class OptimizerSettings:
@@ -134,12 +137,23 @@ class AdversarySettings:
         optimizer, schedule: its own; the schedule counts from `start_step`.
         start_step: steps of the generator alone before it.
         objective: what the two play for.
+        penalty: weight of the gradient penalty of objective wgan_gp, 10 in most papers; None with the others.
+        updates: of the discriminator in each step, from the same batches but with other noise.
     """
 
     optimizer: OptimizerSettings
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     start_step: int = Field(default=0, ge=0)
-    objective: Literal["lsgan", "hinge"] = "lsgan"
+    objective: Literal["lsgan", "hinge", "wgan_gp"] = "lsgan"
+    penalty: float | None = Field(default=None, gt=0)
+    updates: int = Field(default=1, gt=0)
+
+    def __post_init__(self) -> None:
+        """Refuse a penalty that is missing or cannot take effect."""
+        if self.objective == "wgan_gp" and self.penalty is None:
+            raise ValueError("objective wgan_gp needs penalty, the weight of its gradient penalty; 10 is usual")
+        if self.objective != "wgan_gp" and self.penalty is not None:
+            raise ValueError(f"penalty has no effect on objective {self.objective}; remove it or use wgan_gp")
 
 
 @config
@@ -190,7 +204,7 @@ class RunSettings:
         speakers, styles: names to train on; None = all.
         model: the system's own Config.
         loss_weights: by the names the system's loss returns; 0 = logged only; a schedule where they depend on the
-            step. Adversarial systems add `adversarial` and `feature_matching`.
+            step. Adversarial systems add `adversarial` and, if it is wanted, `feature_matching`.
         optimizer, schedule: of the network.
         adversary: of the discriminator; None where the system has none, or is to be trained without it.
         batch: how clips become batches.
@@ -240,6 +254,12 @@ class RunSettings:
             raise ValueError("loss_weights are all 0 in some steps; give at least one term a constant weight")
         if self.adversary is not None and self.adversary.start_step >= self.steps:
             raise ValueError(f"adversary.start_step {self.adversary.start_step} is never reached in {self.steps} steps")
+        own = [weight for name, weight in self.loss_weights.items() if name not in ADVERSARIAL_TERMS]
+        if self.adversary is not None and self.adversary.start_step and not any(own):
+            raise ValueError(
+                f"adversary.start_step {self.adversary.start_step}: nothing has a weight in the steps before it; "
+                "set it to 0, or give a term of the network itself a weight"
+            )
         for span in self.freeze:
             if span.start >= self.steps:
                 raise ValueError(f"freeze {span.pattern!r}: start {span.start} is never reached in {self.steps} steps")

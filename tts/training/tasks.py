@@ -15,21 +15,20 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from tts.errors import ConfigError
-from tts.interfaces import AcousticBatch, VocoderBatch
-from tts.losses.adversarial import Judgement, discriminator_loss, feature_matching_loss, generator_loss
+from tts.interfaces import AcousticBatch, Generating, VocoderBatch
+from tts.losses.adversarial import discriminator_loss, feature_matching_loss, generator_loss, gradient_penalty
 from tts.training.freezing import Freezing, training_mode
+from tts.training.judging import Waveforms, at_rates_of, judge, judge_together
 from tts.training.loss_schedules import weights_at
 from tts.training.processes import ALONE, Processes
 from tts.training.record import Record, StepReport, weighted_sum
 from tts.training.seeding import seed_everything
-from tts.training.settings import RunSettings
+from tts.training.settings import ADVERSARIAL_TERMS, RunSettings
 from tts.training.updates import MovingAverage, Updater
 
 Batch = AcousticBatch | VocoderBatch
 
 _DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
-_ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
 
 
 class Task(ABC):
@@ -154,9 +153,9 @@ class Task(ABC):
     def _moved(self, batch: Batch) -> Batch:
         return batch if self._device.type == "cpu" else batch.to(self._device)
 
-    def _seed(self, step: int, number: int) -> None:
-        """Seed for one batch of a step; which process takes it makes no difference."""
-        seed_everything(self._settings.seed, step, number * self._processes.size + self._processes.rank)
+    def _seed(self, step: int, number: int, turn: int = 0) -> None:
+        """Seed for one batch of a step, in one of its turns; which process takes it makes no difference."""
+        seed_everything(self._settings.seed, step, number * self._processes.size + self._processes.rank, turn)
 
     def _autocast(self) -> torch.autocast:
         dtype = _DTYPES[self._settings.precision]
@@ -176,12 +175,12 @@ class GeneratorTask(Task):
 
     def _own_terms(self, network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         assert isinstance(batch, VocoderBatch)
-        return _call_loss(network, batch, self._generate(network, batch))
+        return _call_loss(network, batch, self._generate(network, batch)[0])
 
-    def _generate(self, network: nn.Module, batch: VocoderBatch) -> Tensor:
+    def _generate(self, network: nn.Module, batch: VocoderBatch) -> Waveforms:
         with self._autocast():
-            waveform: Tensor = network(batch.mel)
-        return waveform.float()  # spectral losses need the precision
+            waveforms = network.generate(batch) if isinstance(network, Generating) else (network(batch.mel),)
+        return tuple(each.float() for each in waveforms)  # spectral losses need the precision
 
 
 class AdversarialTask(GeneratorTask):
@@ -191,7 +190,7 @@ class AdversarialTask(GeneratorTask):
     (https://arxiv.org/abs/2010.05646).
 
     Attributes:
-        discriminator: from waveforms [batch, samples] to judgements.
+        discriminator: from waveforms [batch, samples] to judgements, or a `MelDiscriminator`.
     """
 
     def __init__(
@@ -210,10 +209,11 @@ class AdversarialTask(GeneratorTask):
         """
         super().__init__(network, settings, processes)
         adversary = settings.adversary
-        if adversary is None or not set(_ADVERSARIAL_TERMS) <= settings.loss_weights.keys():
-            raise ConfigError(f"adversary: needs its settings, and loss_weights for {' and '.join(_ADVERSARIAL_TERMS)}")
+        if adversary is None or "adversarial" not in settings.loss_weights:
+            raise ConfigError("adversary: needs its settings, and a weight for 'adversarial' among loss_weights")
         self.discriminator = discriminator
         self._start_step, self._objective = adversary.start_step, adversary.objective
+        self._penalty, self._turns = adversary.penalty, adversary.updates
         self._other = Updater(
             discriminator,
             adversary.optimizer,
@@ -226,7 +226,7 @@ class AdversarialTask(GeneratorTask):
     @property
     def train_terms(self) -> tuple[str, ...]:
         """Names of terms that a step may report."""
-        return (*super().train_terms, "discriminator")
+        return (*super().train_terms, "discriminator", *(["gradient_penalty"] if self._penalty else []))
 
     def update(self, batches: Sequence[Batch], step: int) -> StepReport:
         """Make one optimizer step of each of the two."""
@@ -257,58 +257,60 @@ class AdversarialTask(GeneratorTask):
 
     def _own_weights(self, step: int | None = None) -> dict[str, float]:
         weights = super()._own_weights(step)
-        return {name: weights[name] for name in weights if name not in _ADVERSARIAL_TERMS}
+        return {name: weights[name] for name in weights if name not in ADVERSARIAL_TERMS}
 
-    def _move_discriminator(self, batches: Sequence[VocoderBatch], step: int) -> tuple[Tensor | None, Record]:
-        """Give the waveform of a lone batch, with its graph, and the discriminator's losses."""
+    def _move_discriminator(self, batches: Sequence[VocoderBatch], step: int) -> tuple[Waveforms | None, Record]:
+        """Give what was last generated from a lone batch, with its graph, and the discriminator's losses."""
         record = Record(f"step {step}, discriminator")
         lone = len(batches) == 1
-        for number, batch in enumerate(batches):
-            self._seed(step, number)
-            with torch.set_grad_enabled(lone):  # of several batches, graphs would pile up; they generate again
-                fake = self._generate(self.network, batch)
-            with self._autocast():
-                judged = _judge_together(self.discriminator, batch.waveform, fake.detach())
-                loss = discriminator_loss(*judged, objective=self._objective)
-            record.add(batch.utterance_ids, {"discriminator": loss})
-            self._other.backward(loss / len(batches))
-        self._other.update(step, record)
+        for turn in range(self._turns):
+            for number, batch in enumerate(batches):
+                self._seed(step, number, turn)
+                with torch.set_grad_enabled(lone and turn == self._turns - 1):  # graphs of others would pile up
+                    fake = self._generate(self.network, batch)
+                loss, terms = self._adversary_loss(batch, tuple(each.detach() for each in fake))
+                record.add(batch.utterance_ids, terms)
+                self._other.backward(loss / len(batches))
+            self._other.update(step, record)
         return (fake if lone else None), record
 
+    def _adversary_loss(self, batch: VocoderBatch, fake: Waveforms) -> tuple[Tensor, dict[str, Tensor]]:
+        """Give what the discriminator minimises, and its terms."""
+        real = at_rates_of(fake, batch.waveform)
+        with self._autocast():
+            judged = judge_together(self.discriminator, real, fake, batch.mel)
+            loss = discriminator_loss(*judged, objective=self._objective)
+        if self._penalty is None:
+            return loss, {"discriminator": loss}
+        shares = torch.rand(len(batch.mel), 1, device=self._device)
+        penalty = gradient_penalty(  # outside autocast: gradients of gradients need the precision
+            lambda between: judge(self.discriminator, between, batch.mel), real, fake, shares=shares
+        )
+        return loss + self._penalty * penalty, {"discriminator": loss, "gradient_penalty": penalty}
+
     def _move_network(
-        self, batches: Sequence[VocoderBatch], step: int, *, kept: Tensor | None, adversary: Record | None
+        self, batches: Sequence[VocoderBatch], step: int, *, kept: Waveforms | None, adversary: Record | None
     ) -> StepReport:
         record = Record(f"step {step}")
         weights = weights_at(self._settings.loss_weights, step) if adversary else self._own_weights(step)
         for number, batch in enumerate(batches):
             if kept is None:
-                self._seed(step, number)
+                self._seed(step, number, self._turns - 1)  # what the discriminator was shown last
             fake = self._generate(self.network, batch) if kept is None else kept
-            terms = _call_loss(self.network, batch, fake)
+            terms = _call_loss(self.network, batch, fake[0])
             if adversary:
                 terms |= self._judge(batch, fake)
             self._learn(batch, terms, weights, record=record, share=1 / len(batches))
         return self._move(record, step, adversary=adversary)
 
-    def _judge(self, batch: VocoderBatch, fake: Tensor) -> dict[str, Tensor]:
+    def _judge(self, batch: VocoderBatch, fake: Waveforms) -> dict[str, Tensor]:
         with self._autocast(), parametrize.cached():  # the two passes are of the same normed weights
+            matched = "feature_matching" in self._settings.loss_weights
             with torch.no_grad():
-                real = self.discriminator(batch.waveform)
-            judged = self.discriminator(fake)
-            return {
-                "adversarial": generator_loss(judged, objective=self._objective),
-                "feature_matching": feature_matching_loss(real, judged),
-            }
-
-
-def _judge_together(discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[list[Judgement], list[Judgement]]:
-    """Judgements of real and generated waveforms [batch, samples] in one pass, in which no item sees the others."""
-    both = discriminator(torch.cat((real, fake)))
-    size = len(real)
-    return (
-        [(score[:size], [feature[:size] for feature in features]) for score, features in both],
-        [(score[size:], [feature[size:] for feature in features]) for score, features in both],
-    )
+                real = judge(self.discriminator, at_rates_of(fake, batch.waveform), batch.mel) if matched else []
+            judged = judge(self.discriminator, fake, batch.mel)
+            terms = {"adversarial": generator_loss(judged, objective=self._objective)}
+            return terms | ({"feature_matching": feature_matching_loss(real, judged)} if matched else {})
 
 
 def _call_loss(network: nn.Module, *arguments: object) -> dict[str, Tensor]:
