@@ -6,6 +6,7 @@ waveform = synthesizer.say("Good morning.", language="en", speaker="annie", styl
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
 from collections.abc import Sequence
@@ -42,6 +43,8 @@ SpeakerVector = tuple[float, ...]
 """As `tts.speakers` computes it of a recording."""
 
 _BATCH = 8
+_SHOWN = 80
+"""Phones that a message lists at most."""
 _NEUTRAL = Controls()
 # A full stop or its like, any closing quotes or brackets, then space; Chinese and Japanese ones need no space.
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])\s*")
@@ -115,12 +118,14 @@ class Voice:
         Raises:
             TextError: names the first, and those that there are.
         """
-        unknown = [phone for phone in phones if phone not in self.inventory.symbols]
-        if unknown:
-            raise TextError(
-                f"the voice never heard the phone {unknown[0]!r}, it knows {' '.join(self.inventory.symbols)}; "
-                "choose other words or its own language, or train with clips that hold it"
-            )
+        symbols = self.inventory.symbols
+        unknown = next((phone for phone in phones if phone not in symbols), None)
+        if unknown is None:
+            return
+        remedy = "choose other words or its own language, or train with clips that hold it"
+        if f"{unknown}1" in symbols:
+            remedy = f"it tells {unknown}0 from {unknown}1, so set text.stress to true"
+        raise TextError(f"the voice never heard the phone {unknown!r}, it knows {_shown(symbols, unknown)}; {remedy}")
 
     def speak(self, lines: Sequence[Line], *, controls: Controls = _NEUTRAL) -> list[Speech]:
         """Say several lines; each sounds as it would alone.
@@ -285,6 +290,12 @@ def split_sentences(text: str) -> list[str]:
         else:
             sentences[-1] = f"{sentences[-1]} {piece}".strip()
     return sentences
+
+
+def _shown(symbols: Sequence[str], unknown: str) -> str:
+    if len(symbols) <= _SHOWN:
+        return " ".join(symbols)
+    return f"{len(symbols)} others, of which {' '.join(difflib.get_close_matches(unknown, symbols, cutoff=0))} are near"
 
 
 def _warn(lines: Sequence[Line], failures: Sequence[str]) -> None:
