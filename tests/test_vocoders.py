@@ -18,7 +18,17 @@ from tts.interfaces import Inventory, VocoderBatch
 from tts.layers.istft import InverseStft
 from tts.layers.phases import PhaseConfig, PhaseSearch, magnitude_from_mel
 from tts.losses.adversarial import feature_matching_loss, generator_loss
-from tts.vocoders import griffin_lim, hifigan, neural_griffin_lim, vocgan, vocos, wavegan
+from tts.vocoders import (
+    griffin_lim,
+    hifigan,
+    melgan,
+    multiband_melgan,
+    neural_griffin_lim,
+    parallel_wavegan,
+    vocgan,
+    vocos,
+    wavegan,
+)
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0)
@@ -37,6 +47,20 @@ TYPE_1 = hifigan.Config(
 TYPE_2 = dataclasses.replace(TYPE_1, resblock="2")
 FRAMES = vocos.Config(channels=64, intermediate=128, layers=2, discriminator=TINY_PANEL)
 
+TINY_JUDGES = melgan.MelGanDiscriminatorConfig(scales=2, channels=4, strides=(4, 4), max_channels=16)
+DILATED = melgan.Config(channels=64, blocks=2, discriminator=TINY_JUDGES)
+BANDS = multiband_melgan.Config(channels=32, blocks=2, discriminator=TINY_JUDGES)
+FULL_BAND = dataclasses.replace(BANDS, bands=1, upsample_rates=(8, 8, 4))
+NOISE = parallel_wavegan.Config(
+    layers=6,
+    stacks=2,
+    residual_channels=16,
+    gate_channels=32,
+    skip_channels=16,
+    discriminator_layers=4,
+    discriminator_channels=4,
+)
+
 MAGNITUDES = neural_griffin_lim.Config(channels=64, intermediate=128, layers=2, phases=PhaseConfig(iterations=3))
 
 NESTED = vocgan.Config(channels=32, blocks=3, scales=2, discriminator_channels=4)
@@ -46,6 +70,10 @@ FROM_MEL = wavegan.Config(condition="mel", channels=8, rates=(4, 4, 4, 4), post_
 GENERATORS = {
     "hifigan type 1": (hifigan.SYSTEM, TYPE_1, MEL),
     "hifigan type 2": (hifigan.SYSTEM, TYPE_2, MEL),
+    "melgan": (melgan.SYSTEM, DILATED, MEL),
+    "multiband_melgan": (multiband_melgan.SYSTEM, BANDS, MEL),
+    "multiband_melgan full band": (multiband_melgan.SYSTEM, FULL_BAND, MEL),
+    "parallel_wavegan": (parallel_wavegan.SYSTEM, NOISE, MEL),
     "vocos": (vocos.SYSTEM, FRAMES, MEL),
     "vocos centered": (vocos.SYSTEM, FRAMES, CENTERED),
     "vocgan light": (vocgan.SYSTEM, LIGHT, MEL),
@@ -123,13 +151,24 @@ def test_every_parameter_gets_a_finite_gradient(name):
     loss = sum(terms.values()) + generator_loss(judged) + feature_matching_loss(panel(truth), judged)
     loss.backward()
     for name_, parameter in network.named_parameters():
+        if name == "parallel_wavegan" and name_.startswith("blocks.5.conv1x1_out."):
+            continue  # the last block's leads nowhere; it stays for the sake of published weights
         assert parameter.grad is not None, name_
         assert parameter.grad.isfinite().all(), name_
         assert parameter.grad.any(), name_
     assert all(each.dim() == 0 for each in terms.values())
 
 
-@pytest.mark.parametrize(("name", "steps", "lr", "goal"), [("hifigan type 2", 60, 3e-3, 0.6), ("vocos", 80, 4e-3, 0.5)])
+@pytest.mark.parametrize(
+    ("name", "steps", "lr", "goal"),
+    [
+        ("hifigan type 2", 60, 3e-3, 0.6),
+        ("vocos", 80, 4e-3, 0.5),
+        ("melgan", 60, 3e-3, 0.6),
+        ("multiband_melgan", 80, 4e-3, 0.6),
+        ("parallel_wavegan", 80, 4e-3, 0.8),
+    ],
+)
 def test_one_segment_is_learned(name, steps, lr, goal):
     network = make(name).train()
     waveform = voice(256 * 16)
@@ -145,6 +184,30 @@ def test_one_segment_is_learned(name, steps, lr, goal):
     assert min(history[-5:]) < goal < 0.5 * history[0]
 
 
+@pytest.mark.parametrize("name", GENERATORS)
+def test_half_precision_speaks_and_learns_nearly_alike(name):
+    network, mel = make(name), noise(2, 80, 16) - 4
+    with torch.inference_mode():
+        expected = network(mel)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert (network(mel).float() - expected).abs().mean() < 0.1 * expected.abs().mean()
+    with torch.autocast("cpu", torch.bfloat16):
+        waveform = network.train()(mel).float()
+    terms = network.loss(VocoderBatch(("a", "b"), mel, 0.1 * noise(2, 256 * 16)), waveform)
+    sum(terms.values()).backward()
+    assert all(each.grad.isfinite().all() for each in network.parameters() if each.grad is not None)
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_discriminators_leave_waveforms_and_features_as_they_were(name):
+    system, settings, _ = TRAINED[name]
+    waveform = 0.1 * noise(2, 256 * 16)
+    before = waveform.clone()
+    for score, features in system.build_discriminator(settings)(waveform):
+        (score.sum() + sum(each.square().sum() for each in features)).backward()  # torch refuses if one was changed
+    assert torch.equal(waveform, before)
+
+
 @pytest.mark.parametrize("name", TRAINED)
 def test_weights_and_config_round_trip(name, tmp_path):
     system, settings, mel = TRAINED[name]
@@ -156,7 +219,10 @@ def test_weights_and_config_round_trip(name, tmp_path):
     assert torch.equal(again(frames), network(frames))
 
 
-@pytest.mark.parametrize("name", ["hifigan type 1", "hifigan type 2", "vocgan"])
+FOLDED = ["hifigan type 1", "hifigan type 2", "vocgan", "melgan", "multiband_melgan", "parallel_wavegan"]
+
+
+@pytest.mark.parametrize("name", FOLDED)
 def test_folding_weight_norm_keeps_the_output(name):
     network, frames = make(name), noise(1, 80, 9)
     before = network(frames)
@@ -171,6 +237,10 @@ def test_folding_weight_norm_keeps_the_output(name):
         (hifigan, "v1", 13_926_017),
         (hifigan, "v2", 925_985),
         (hifigan, "v3", 1_462_273),
+        (melgan, "published", 4_260_257),
+        (multiband_melgan, "published", 2_534_356),
+        (multiband_melgan, "full_band", 4_700_801),
+        (parallel_wavegan, "published", 1_334_309),
         (vocos, "published", 13_459_970),
         (vocgan, "published", 4_707_805),
         (vocgan, "light", 4_706_121),
