@@ -19,7 +19,7 @@ from tts.config import config
 from tts.errors import ConfigError
 from tts.interfaces import Inventory, System, VocoderBatch
 from tts.layers.convolution import frame_mask, stretch, zero_padding
-from tts.layers.mel_standard import StandardMel
+from tts.layers.mel_standard import MelStandard, StandardMel
 from tts.layers.melgan import GeneratorConfig, MelGanGenerator
 from tts.layers.melgan_discriminator import MelGanDiscriminatorConfig, MelGanDiscriminators
 from tts.layers.pqmf import Pqmf
@@ -38,6 +38,7 @@ class Config(GeneratorConfig):
 
     Attributes:
         bands: that are spoken; 1 = the waveform itself.
+        standard: of mels.
         resolutions: of the stft loss term.
         subband_resolutions: of the subband_stft loss term, in samples of a sub-band.
         discriminator: its adversaries.
@@ -47,6 +48,7 @@ class Config(GeneratorConfig):
     upsample_rates: tuple[int, ...] = (8, 4, 2)
     blocks: int = Field(default=4, gt=0)
     bands: int = Field(default=4, gt=0)
+    standard: MelStandard = MelStandard()
     resolutions: tuple[Resolution, ...] = RESOLUTIONS
     subband_resolutions: tuple[Resolution, ...] = ((384, 30, 150), (683, 60, 300), (171, 10, 60))
     discriminator: MelGanDiscriminatorConfig = MelGanDiscriminatorConfig(strides=(4, 4, 4), max_channels=512)
@@ -63,7 +65,7 @@ class MultibandMelGan(MelGanGenerator):
                 f"multiply to {settings.rate * settings.bands}, but the mel's hop_length is {hop_length}; change one"
             )
         super().__init__(settings, inventory.mel.n_mels, settings.bands)
-        self.standard = StandardMel(inventory.mel.n_mels)
+        self.standard = StandardMel(settings.standard)
         self.hop_length = hop_length
         self.pqmf = Pqmf(settings.bands) if settings.bands > 1 else None
         self.resolutions, self.subband_resolutions = settings.resolutions, settings.subband_resolutions

@@ -25,7 +25,7 @@ from tts.errors import ConfigError
 from tts.interfaces import Inventory, System, VocoderBatch
 from tts.layers import convolution
 from tts.layers.convolution import frame_mask, stretch, zero_padding
-from tts.layers.mel_standard import StandardMel
+from tts.layers.mel_standard import MelStandard, StandardMel
 from tts.losses.adversarial import Judgement
 from tts.losses.spectral import (
     RESOLUTIONS,
@@ -50,6 +50,7 @@ class Config:
         context: frames before and after that condition a frame.
         upsample_rates: of the mel, one after the other; their product is its hop_length.
         seed: of the noise that is spoken with.
+        standard: of mels.
         resolutions: of the stft loss term.
         discriminator_layers, discriminator_channels: of its adversary, whose dilations grow by 1.
     """
@@ -62,6 +63,7 @@ class Config:
     context: int = Field(default=2, ge=0)
     upsample_rates: tuple[int, ...] = (4, 4, 4, 4)
     seed: int = 0
+    standard: MelStandard = MelStandard()
     resolutions: tuple[Resolution, ...] = RESOLUTIONS
     discriminator_layers: int = Field(default=10, ge=3)
     discriminator_channels: int = Field(default=64, gt=0)
@@ -83,7 +85,7 @@ class ParallelWaveGan(nn.Module):
         self.hop_length, self.seed = inventory.mel.hop_length, settings.seed
         self.resolutions = settings.resolutions
         self.loss_definition = loss_mel_definition(inventory.mel)
-        self.standard = StandardMel(inventory.mel.n_mels)
+        self.standard = StandardMel(settings.standard)
         self.upsampling = MelUpsampling(inventory.mel.n_mels, settings.context, settings.upsample_rates)
         self.conv_pre = _conv(1, settings.residual_channels, 1)
         cycle = settings.layers // settings.stacks
