@@ -195,7 +195,10 @@ def test_systems_are_listed_as_json(project):
         "acoustic/tacotron2",
         "vocoders/griffin_lim",
         "vocoders/hifigan",
+        "vocoders/melgan",
+        "vocoders/multiband_melgan",
         "vocoders/neural_griffin_lim",
+        "vocoders/parallel_wavegan",
         "vocoders/vocos",
     }
     published = {"v1": 13926017, "v2": 925985, "v3": 1462273}

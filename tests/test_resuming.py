@@ -77,10 +77,10 @@ def test_an_interrupted_supervised_run_ends_in_the_same_bits(tmp_path, acoustic,
 
 
 def test_an_interrupted_adversarial_run_ends_in_the_same_bits(tmp_path, recordings):
-    for accumulate in (1, 2):
-        folder = tmp_path / str(accumulate)
+    for accumulate, optimizer in ((1, "adamw"), (2, "adamw"), (1, "radam")):
+        folder = tmp_path / f"{accumulate} {optimizer}"
         folder.mkdir()
-        run = adversarial_settings(accumulate=accumulate)
+        run = adversarial_settings(accumulate=accumulate, optimizer={"name": optimizer, "lr": 0.01})
         assert_resumes_exactly(lambda run: vocoder_run(recordings, run), run, folder, stops=(3, 4))
 
 
