@@ -154,6 +154,54 @@ def test_hifigan_resumes_exactly_and_its_export_speaks_alike(tmp_path, recording
         assert torch.allclose(load_model(model).network(mel), tasks[-1].exported()(mel), atol=1e-6)
 
 
+VOCGAN = {
+    "channels": 8,
+    "upsample_rates": [4, 4, 2, 2],
+    "blocks": 2,
+    "resolutions": [[256, 64, 256]],
+    "discriminator_channels": 4,
+    "scales": 2,
+    "mels": 8,
+}
+WAVEGAN = {"latent": 8, "channels": 4, "rates": [4, 4, 4], "mels": 8}
+NEW_ADVERSARIES = {
+    "nested": ("vocoders/vocgan", VOCGAN, {"stft": 1.0, "adversarial": 1.0, "feature_matching": 10.0}, {}),
+    "slopes": ("vocoders/wavegan", WAVEGAN, {"spectrum": 0.0, "adversarial": 1.0}, {"updates": 3}),
+    "slopes beside the mel": (
+        "vocoders/wavegan",
+        WAVEGAN | {"condition": "mel"},
+        {"mel": 1.0, "adversarial": 1.0},
+        {"updates": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize("name", NEW_ADVERSARIES)
+def test_adversaries_of_many_rates_and_updates_resume_exactly(tmp_path, recordings, name, accumulate):
+    system_name, model, weights, changes = NEW_ADVERSARIES[name]
+    system = load_system(system_name)
+    config = build(system.config, model, where="model")
+    slopes = {"objective": "wgan_gp", "penalty": 10.0} if changes else {"start_step": 1}
+    run = adversarial_settings(
+        system=system_name,
+        loss_weights=weights,
+        best_by=next(iter(weights)),
+        steps=4,
+        accumulate=accumulate,
+        clip_norm=None,
+        adversary={"optimizer": {"name": "adam", "lr": 1e-3, "betas": [0.5, 0.9]}, **slopes, **changes},
+    )
+
+    def make(run):
+        seed_everything(run.seed)
+        network = system.build(config, Inventory(mel=recordings.mel_definition))
+        return vocoder_run(recordings, run, network, system.build_discriminator(config))
+
+    trainer = assert_resumes_exactly(make, run, tmp_path, stops=(1, 2))
+    assert trainer.progress.last["step"] == 4
+
+
 def test_kill_minus_9_loses_nothing(tmp_path, acoustic, inventory):
     run = settings()
 

@@ -159,6 +159,14 @@ def test_empty_splits_are_refused(acoustic, inventory):
 SETTINGS_REFUSED = {
     "loss_weights are all 0": {"loss_weights": {"mel": 0.0}},
     "start_step 12 is never reached": {"adversary": {"optimizer": {"lr": 1.0}, "start_step": 12}},
+    "nothing has a weight in the steps before it": {
+        "loss_weights": {"wave": 0.0, "adversarial": 1.0},
+        "adversary": {"optimizer": {"lr": 1.0}, "start_step": 2},
+    },
+    "objective wgan_gp needs penalty": {"adversary": {"optimizer": {"lr": 1.0}, "objective": "wgan_gp"}},
+    "penalty has no effect on objective hinge": {
+        "adversary": {"optimizer": {"lr": 1.0}, "objective": "hinge", "penalty": 10.0}
+    },
     "decay has no effect on schedule cosine": {"schedule": {"name": "cosine", "decay": 0.5}},
     "noam needs warmup_steps": {"schedule": {"name": "noam"}},
     "did you mean 'warmup_steps'": {"schedule": {"warm_up_steps": 3}},
@@ -270,6 +278,71 @@ def test_radam_holds_its_first_steps_back_and_then_is_adam():
         length = infinity - 2 * number * decay / (1 - decay)
         rectified = ((length - 4) * (length - 2) * infinity / ((infinity - 4) * (infinity - 2) * length)) ** 0.5
         assert steps[number - 1] == pytest.approx(0.1 * rectified, rel=1e-2)
+
+
+SLOPES = {"optimizer": {"lr": 0.02}, "objective": "wgan_gp", "penalty": 10.0, "updates": 3}
+
+
+def test_a_discriminator_that_moves_more_often_meets_other_noise_each_time(recordings):
+    run = adversarial_settings(adversary=SLOPES, accumulate=1)
+    task, data = vocoder_run(recordings, run)
+    heard, moved = [], []
+    task.discriminator.register_forward_pre_hook(lambda _, arguments: heard.append(arguments[0].detach().clone()))
+    before = task.discriminator.conv.weight.detach().clone()
+    move = task._other.update
+    task._other.update = lambda *arguments: (
+        move(*arguments),
+        moved.append(task.discriminator.conv.weight.sum().item()),
+    )
+    terms = task.update([data.batch(0)], 0).terms
+    assert (
+        {"discriminator", "gradient_penalty", "adversarial", "feature_matching"} <= terms.keys() <= {*task.train_terms}
+    )
+    assert len(set(moved)) == 3
+    assert not torch.equal(before, task.discriminator.conv.weight)
+    together = [each for each in heard if len(each) == 8]  # four real segments, then four generated ones
+    assert len(together) == 3
+    assert all(torch.equal(each[:4], together[0][:4]) for each in together)
+    assert not torch.equal(together[0][4:], together[1][4:])
+    assert torch.equal(heard[-1], together[-1][4:])  # the network learns from what was judged last
+
+
+def test_accumulated_batches_are_judged_as_they_were_generated(recordings):
+    task, data = vocoder_run(recordings, adversarial_settings(adversary=SLOPES, accumulate=2))
+    made = []
+    generate = task._generate
+    task._generate = lambda *arguments: made.append(generate(*arguments)) or made[-1]
+    task.update([data.batch(0), data.batch(1)], 0)
+    *_, first, second, first_again, second_again = [each.detach() for (each,) in made]
+    assert torch.equal(first, first_again)
+    assert torch.equal(second, second_again)
+
+
+def test_a_gradient_that_is_not_finite_in_an_early_update_is_told(recordings):
+    task, data = vocoder_run(recordings, adversarial_settings(adversary=SLOPES, accumulate=1))
+    move, count = task._other.update, iter(range(3))
+
+    def broken(step, record):
+        if next(count) == 0:
+            task.discriminator.conv.weight.grad.fill_(float("inf"))
+        move(step, record)
+
+    task._other.update = broken
+    before = {name: tensor.clone() for name, tensor in task.discriminator.state_dict().items()}
+    report = task.update([data.batch(0)], 0)
+    with pytest.raises(TrainingError, match="step 0, discriminator: the gradient is not finite"):
+        _ = report.grad_norm
+    assert all(torch.equal(tensor, before[name]) for name, tensor in task.discriminator.state_dict().items())
+
+
+def test_features_need_not_match(recordings):
+    task, data = vocoder_run(recordings, adversarial_settings(loss_weights={"wave": 1.0, "adversarial": 1.0}))
+    assert task.update([data.batch(0), data.batch(1)], 5).terms.keys() == {
+        "loss",
+        "wave",
+        "adversarial",
+        "discriminator",
+    }
 
 
 def test_a_vocoder_without_adversary_learns_from_its_own_loss(recordings):

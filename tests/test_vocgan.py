@@ -70,7 +70,7 @@ def test_generators_equal_the_public_ones(branch):
     ],
 )
 def test_checkpoints_that_are_not_whole_are_refused(change, message):
-    state = {name: tensor for name, tensor in named_as_theirs().items()}
+    state = named_as_theirs()
     converted(state)
     change(state)
     if message is None:  # one tensor of a module: the network itself tells, which knows its tensors
@@ -177,7 +177,7 @@ def test_nested_discriminators_move_every_parameter_of_both():
     for name, parameter in [*network.named_parameters(), *panel.named_parameters()]:
         assert parameter.grad is not None, name
         assert parameter.grad.isfinite().all(), name
-        assert parameter.grad.any() or name.startswith("lower.") or name.startswith("full."), name
+        assert parameter.grad.any(), name
 
 
 @pytest.mark.parametrize("settings", [NESTED, LIGHT])

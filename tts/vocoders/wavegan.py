@@ -61,7 +61,8 @@ class Config:
         """Refuse sizes that cannot be."""
         if not self.rates or any(not 2 <= rate <= _KERNEL for rate in self.rates):
             raise ValueError(f"rates must be numbers from 2 to {_KERNEL}, the length of a kernel, not {self.rates}")
-        if min(self.channels, self.latent, self.post_filter or 1) < 1 or self.phase_shuffle < 0:
+        sizes = (self.channels, self.latent, 1 if self.post_filter is None else self.post_filter)
+        if min(sizes) < 1 or self.phase_shuffle < 0:
             raise ValueError("channels, latent and post_filter must be 1 or more, phase_shuffle 0 or more")
 
     @property
