@@ -16,6 +16,7 @@ from tts.errors import CheckpointError, ConfigError
 from tts.imports import melgan_descript, multiband_melgan, parallel_wavegan
 from tts.imports.importing import import_checkpoint
 from tts.imports.layout import Given
+from tts.imports.layouts import find_layout
 from tts.interfaces import Inventory, VocoderBatch
 from tts.layers.melgan_discriminator import MelGanDiscriminatorConfig, MelGanDiscriminators
 from tts.layers.pqmf import Pqmf
@@ -114,9 +115,7 @@ def _theirs(network):
     state = network.state_dict()
 
     def take(ours, name):
-        for part, old in (("original0", "weight_g"), ("original1", "weight_v")):
-            theirs[f"melgan.{name}.{old}"] = state[f"{ours}.parametrizations.weight.{part}"]
-        theirs[f"melgan.{name}.bias"] = state[f"{ours}.bias"]
+        theirs.update(_named(state, ours, f"melgan.{name}"))
 
     take("conv_pre", "1")
     for stage, blocks in enumerate(network.stages):
@@ -128,6 +127,53 @@ def _theirs(network):
         place += 2
     take("conv_post", place + 1)
     return theirs
+
+
+JUDGES = {
+    "melgan_descript": (melgan, "model.disc_{}.layer_{}"),
+    "multiband_melgan": (multiband, "discriminators.{}.layers.{}"),
+}
+
+
+@pytest.mark.parametrize("layout", JUDGES)
+def test_judges_come_back_from_the_public_layouts(layout):
+    system, layer = JUDGES[layout]
+    judges = system.SYSTEM.build_discriminator(system.SMALL)
+    theirs, state = {}, judges.state_dict()
+    for member, judge in enumerate(judges.members):
+        places = ["conv_pre", *(f"convs.{number}" for number in range(len(judge.convs))), "conv_post"]
+        for number, ours in enumerate(places):
+            inner = {0: ".1", len(places) - 1: ""}.get(number, ".0")
+            theirs |= _named(state, f"members.{member}.{ours}", layer.format(member, number) + inner)
+    content = theirs if layout == "melgan_descript" else {"model": {"discriminator": theirs}}
+    again = find_layout(layout).discriminator(content)
+    assert again.keys() == state.keys()
+    assert all(torch.equal(again[name], state[name]) for name in state)
+
+
+def test_the_judge_of_parallel_wavegan_comes_back_from_the_public_layout():
+    judge = pwg.SYSTEM.build_discriminator(TINY_PWG)
+    state, theirs = judge.state_dict(), {}
+    for number in range(len(judge.convs)):
+        theirs |= _named(state, f"convs.{number}", f"conv_layers.{2 * number}")
+    theirs |= _named(state, "conv_post", f"conv_layers.{2 * len(judge.convs)}")
+    again = parallel_wavegan.discriminator({"model": {"discriminator": theirs}})
+    assert again.keys() == state.keys()
+    assert all(torch.equal(again[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize("content", [{}, {"model": {}}, {"model": {"discriminator": 1}}])
+def test_files_without_a_judge_are_refused(content):
+    for module in (multiband_melgan, parallel_wavegan):
+        with pytest.raises(CheckpointError, match="holds no discriminator"):
+            module.discriminator(content)
+    with pytest.raises(CheckpointError, match="is missing"):
+        melgan_descript.discriminator({})
+
+
+def _named(state, ours, theirs):
+    names = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    return {f"{theirs}.{new}": state[f"{ours}.{old}"] for old, new in {**names, "bias": "bias"}.items()}
 
 
 @pytest.mark.parametrize("module", [melgan_descript, multiband_melgan, parallel_wavegan])

@@ -11,6 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from torch import Tensor
+
 from tts.audio.mel_definition import MelDefinition
 from tts.config import build
 from tts.errors import CheckpointError
@@ -50,6 +52,19 @@ def standard(given: Given, *, n_mels: int) -> dict[str, Any]:
     base = given.setting("log_base", default=10.0)
     factor = 1.0 if base is None else math.log(base)
     return {name: [factor * each for each in values[name]] for name in STATISTICS}
+
+
+def discriminator(content: Mapping[str, Any]) -> Mapping[str, Tensor]:
+    """Theirs, of a whole checkpoint: of the same file as the generator.
+
+    Raises:
+        CheckpointError: there is none in it.
+    """
+    networks = content.get("model")
+    found = networks.get("discriminator") if isinstance(networks, Mapping) else None
+    if not isinstance(found, Mapping):
+        raise CheckpointError("the checkpoint holds no discriminator; give checkpoint-…steps.pkl itself once more")
+    return found
 
 
 def _values(statistics: Mapping[str, Any] | None, name: str, n_mels: int) -> list[float]:

@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from tts.errors import CheckpointError
-from tts.imports.layout import Weights
-from tts.imports.weight_norm import folded
+from tts.imports.layout import Weights, renamed
+from tts.imports.weight_norm import folded, parametrized
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,29 @@ class Words:
             "blocks": sum(ours.startswith("stages.0.") and ours.endswith(".shortcut") for ours in modules),
             "bands": len(plain[f"{modules['conv_post']}.bias"]),
         }
+
+
+def judges(state: Mapping[str, Tensor], layer: str) -> dict[str, Tensor]:
+    """Tensors of our `MelGanDiscriminators`.
+
+    Args:
+        state: by their authors' names.
+        layer: name of a layer, with places for ``{member}`` and ``{number}``.
+
+    Raises:
+        CheckpointError: tensors are missing or left over.
+    """
+    return parametrized(renamed(state, _layers(state, layer)))
+
+
+def _layers(state: Mapping[str, Tensor], layer: str) -> Iterator[tuple[str, str]]:
+    """Our name and theirs of every layer; the first is padded before it, and the last has no activation behind it."""
+    member = 0
+    while member == 0 or f"{layer.format(member=member, number=0)}.1.bias" in state:
+        yield f"members.{member}.conv_pre", f"{layer.format(member=member, number=0)}.1"
+        number = 1
+        while f"{layer.format(member=member, number=number)}.0.bias" in state:
+            yield f"members.{member}.convs.{number - 1}", f"{layer.format(member=member, number=number)}.0"
+            number += 1
+        yield f"members.{member}.conv_post", layer.format(member=member, number=number)
+        member += 1

@@ -1,4 +1,4 @@
-"""MelGAN generators ``netG.pt`` of github.com/descriptinc/melgan-neurips: tensors by name.
+"""MelGAN generators ``netG.pt`` and discriminators ``netD.pt`` of github.com/descriptinc/melgan-neurips.
 
 Its mel: 22,050 Hz, windows of 1,024 every 256 samples, padded by 384 on both sides, 80 bands from 0 to 11,025 Hz,
 decimal logarithm; ours is the natural one of the same magnitudes, which our network divides by ln 10.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
 from tts.audio.mel_definition import MelDefinition
 from tts.config import build
 from tts.imports.layout import Given, Layout, Understood, Weights, renamed
-from tts.imports.melgan import Words
+from tts.imports.melgan import Words, judges
 from tts.interfaces import Inventory
 from tts.vocoders.melgan import Config
 
@@ -55,4 +56,13 @@ def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed(state, _WORDS.modules(state))
 
 
-LAYOUT = Layout(_NAME, "vocoders/melgan", recognises, understand, converted)
+def discriminator(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Tensors of our discriminators, of netD.pt.
+
+    Raises:
+        CheckpointError: tensors are missing or left over.
+    """
+    return judges(content, "model.disc_{member}.layer_{number}")
+
+
+LAYOUT = Layout(_NAME, "vocoders/melgan", recognises, understand, converted, discriminator)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
 from tts.config import build
 from tts.imports import kan_bayashi
 from tts.imports.layout import Given, Layout, Understood, Weights, renamed
-from tts.imports.melgan import Words
+from tts.imports.melgan import Words, judges
 from tts.vocoders.multiband_melgan import Config
 
 _NAME = "multiband_melgan"
@@ -41,4 +42,13 @@ def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed(state, _WORDS.modules(state), unused=kan_bayashi.STATISTICS)
 
 
-LAYOUT = Layout(_NAME, "vocoders/multiband_melgan", recognises, understand, converted)
+def discriminator(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Tensors of our discriminators.
+
+    Raises:
+        CheckpointError: tensors are missing or left over.
+    """
+    return judges(kan_bayashi.discriminator(content), "discriminators.{member}.layers.{number}")
+
+
+LAYOUT = Layout(_NAME, "vocoders/multiband_melgan", recognises, understand, converted, discriminator)

@@ -11,7 +11,7 @@ from torch import Tensor
 from tts.config import build
 from tts.imports import kan_bayashi
 from tts.imports.layout import Given, Layout, Understood, Weights, renamed
-from tts.imports.weight_norm import folded
+from tts.imports.weight_norm import folded, parametrized
 from tts.vocoders.parallel_wavegan import Config
 
 _NAME = "parallel_wavegan"
@@ -45,6 +45,18 @@ def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.squeeze(2) if tensor.dim() == 4 else tensor for name, tensor in ours.items()}
 
 
+def discriminator(content: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Tensors of our discriminator; between two of its convolutions an activation is counted.
+
+    Raises:
+        CheckpointError: tensors are missing or left over.
+    """
+    state = Weights(kan_bayashi.discriminator(content))
+    last = state.count("conv_layers") - 1
+    convs = [(f"convs.{place // 2}", f"conv_layers.{place}") for place in range(0, last, 2)]
+    return parametrized(renamed(state, [*convs, ("conv_post", f"conv_layers.{last}")]))
+
+
 def _sizes(plain: Weights) -> dict[str, Any]:
     block = plain["conv_layers.0.conv.weight"]
     smoothing = [plain[f"{_SMOOTHING}.{place}.weight"] for _, place in _smoothing(plain)]
@@ -73,4 +85,4 @@ def _smoothing(state: Weights) -> Iterator[tuple[int, int]]:
     return enumerate(range(1, state.count(_SMOOTHING), 2))
 
 
-LAYOUT = Layout(_NAME, "vocoders/parallel_wavegan", recognises, understand, converted)
+LAYOUT = Layout(_NAME, "vocoders/parallel_wavegan", recognises, understand, converted, discriminator)
