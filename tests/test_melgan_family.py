@@ -130,7 +130,7 @@ def _theirs(network):
 
 
 JUDGES = {
-    "melgan_descript": (melgan, "model.disc_{}.layer_{}"),
+    "melgan_descript": (melgan, "model.disc_{}.model.layer_{}"),
     "multiband_melgan": (multiband, "discriminators.{}.layers.{}"),
 }
 

@@ -62,7 +62,7 @@ def discriminator(content: Mapping[str, Any]) -> dict[str, Tensor]:
     Raises:
         CheckpointError: tensors are missing or left over.
     """
-    return judges(content, "model.disc_{member}.layer_{number}")
+    return judges(content, "model.disc_{member}.model.layer_{number}")
 
 
 LAYOUT = Layout(_NAME, "vocoders/melgan", recognises, understand, converted, discriminator)
