@@ -77,10 +77,10 @@ def test_an_interrupted_supervised_run_ends_in_the_same_bits(tmp_path, acoustic,
 
 
 def test_an_interrupted_adversarial_run_ends_in_the_same_bits(tmp_path, recordings):
-    for accumulate in (1, 2):
-        folder = tmp_path / str(accumulate)
+    for accumulate, optimizer in ((1, "adamw"), (2, "adamw"), (1, "radam")):
+        folder = tmp_path / f"{accumulate} {optimizer}"
         folder.mkdir()
-        run = adversarial_settings(accumulate=accumulate)
+        run = adversarial_settings(accumulate=accumulate, optimizer={"name": optimizer, "lr": 0.01})
         assert_resumes_exactly(lambda run: vocoder_run(recordings, run), run, folder, stops=(3, 4))
 
 
@@ -404,3 +404,46 @@ def test_fewer_steps_make_another_run_and_the_first_one_keeps_its_state(tmp_path
 
 def has_ended(child):
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+_JUDGES = {"scales": 2, "channels": 4, "strides": [4], "max_channels": 8}
+_SPECTRA = {"resolutions": [[256, 64, 256]]}
+OTHERS = {
+    "vocoders/melgan": {"channels": 16, "upsample_rates": [8, 8], "blocks": 1, "discriminator": _JUDGES},
+    "vocoders/multiband_melgan": {
+        **{"channels": 16, "upsample_rates": [4, 4], "blocks": 1, "discriminator": _JUDGES},
+        "subband_resolutions": [[64, 16, 64]],
+    },
+    "vocoders/parallel_wavegan": {
+        **{"layers": 2, "stacks": 1, "residual_channels": 4, "gate_channels": 4, "skip_channels": 4},
+        **{"upsample_rates": [8, 8], "discriminator_layers": 3, "discriminator_channels": 4},
+    },
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_adversarial_vocoders_resume_exactly_and_their_exports_speak_alike(tmp_path, recordings, name):
+    system = load_system(name)
+    config = build(system.config, OTHERS[name] | _SPECTRA, where="model")
+    inventory = Inventory(mel=recordings.mel_definition)
+    terms = {"mel": 0.0, "stft": 1.0, "adversarial": 4.0, "feature_matching": 1.0}
+    weights = terms | ({"subband_stft": 1.0} if name == "vocoders/multiband_melgan" else {})
+    optimizer = {"name": "radam", "lr": 1e-3}
+    adversary = {"optimizer": optimizer, "start_step": 1, "clip_norm": 1.0, "objective": "hinge"}
+    run = adversarial_settings(system=name, loss_weights=weights, optimizer=optimizer, steps=3, adversary=adversary)
+    tasks = []
+
+    def make(run):
+        seed_everything(run.seed)
+        task, data = vocoder_run(recordings, run, system.build(config, inventory), system.build_discriminator(config))
+        tasks.append(task)
+        return task, data
+
+    assert_resumes_exactly(make, run, tmp_path, stops=(2,))
+    model = tmp_path / "model"
+    model.mkdir()
+    network = tasks[-1].exported()
+    export_model(model, network, system=name, model=to_plain(config), inventory=inventory, training={})
+    mel = torch.from_numpy(recordings.mel(recordings.ids[0]).T[None].copy())
+    with torch.no_grad():
+        torch.testing.assert_close(load_model(model).network(mel), network(mel), atol=1e-6, rtol=0)

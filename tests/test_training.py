@@ -3,6 +3,7 @@
 import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -20,12 +21,14 @@ from tts.training.batching import (
     acoustic_validation,
 )
 from tts.training.judging import judge_together
+from tts.training.processes import ALONE
+from tts.training.record import Record
 from tts.training.schedules import lr_factor
 from tts.training.seeding import seed_everything
 from tts.training.settings import BatchSettings, ScheduleSettings
 from tts.training.tasks import GeneratorTask
 from tts.training.trainer import Trainer
-from tts.training.updates import MovingAverage
+from tts.training.updates import MovingAverage, Updater
 
 
 @pytest.mark.parametrize("where", ["loss", "gradient"])
@@ -49,9 +52,10 @@ def test_non_finite_values_stop_before_the_update(tmp_path, acoustic, inventory,
         assert torch.equal(tensor, task.network.state_dict()[name]) or name.endswith("num_batches_tracked")
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_a_bad_step_moves_nothing_though_it_is_read_later(acoustic, inventory, accumulate):
-    task, data = acoustic_run(acoustic, inventory, settings(accumulate=accumulate, clip_norm=1.0))
+@pytest.mark.parametrize(("accumulate", "optimizer"), [(1, "adamw"), (2, "adamw"), (1, "radam")])
+def test_a_bad_step_moves_nothing_though_it_is_read_later(acoustic, inventory, accumulate, optimizer):
+    run = settings(accumulate=accumulate, clip_norm=1.0, optimizer={"name": optimizer, "lr": 0.01})
+    task, data = acoustic_run(acoustic, inventory, run)
     loss, weights = task.network.loss, task.network.symbols.weight
     shares = [[data.batch(step * accumulate + n) for n in range(accumulate)] for step in range(3)]
     task.update(shares[0], 0)
@@ -234,6 +238,46 @@ def test_the_discriminator_waits_for_its_step_and_is_never_moved_by_the_network(
     assert set(late.terms) == {"loss", "wave", "adversarial", "feature_matching", "discriminator"}
     assert all(parameter.grad is None for parameter in task.discriminator.parameters())
     assert not torch.equal(before["conv.weight"], task.discriminator.conv.weight)
+
+
+def test_the_discriminator_may_have_a_gradient_limit_of_its_own(recordings):
+    moved = []
+    for changes in ({}, {"clip_norm": 1e-3}, {"clip_norm": 1e-3, "optimizer": {"name": "radam", "lr": 0.1}}):
+        adversary = {"optimizer": {"name": "adam", "lr": 0.1, "eps": 1.0}, **changes}
+        task, data = vocoder_run(recordings, adversarial_settings(accumulate=1, adversary=adversary, clip_norm=1.0))
+        before = [each.detach().clone() for net in (task.network, task.discriminator) for each in net.parameters()]
+        task.update([data.batch(0)], 0)
+        after = [each for net in (task.network, task.discriminator) for each in net.parameters()]
+        moved.append([(a - b).norm().item() for a, b in zip(after, before, strict=True)])
+    size = len(list(task.network.parameters()))
+    # With so large an eps a step is as long as its gradient.
+    assert sum(moved[1][size:]) < 0.1 * sum(moved[0][size:])
+    assert moved[1][0] == pytest.approx(moved[0][0], rel=0.5)
+    assert sum(moved[2][size:]) > 0
+
+
+def test_radam_holds_its_first_steps_back_and_then_is_adam():
+    """Five steps without adaptation, then Adam's times the rectification, Liu et al. 2020, algorithm 2."""
+    weight = nn.Linear(1, 1, bias=False)
+    start = weight.weight.item()
+    run = settings(optimizer={"name": "radam", "lr": 0.1}, clip_norm=None, schedule={"name": "constant"}, accumulate=1)
+    updater = Updater(weight, run.optimizer, run.schedule, run=run, processes=ALONE)
+    places = [start]
+    for step in range(7):
+        loss = 100.0 * weight.weight.sum()
+        record = Record(f"step {step}")
+        record.add(("a",), {"loss": loss})
+        updater.backward(loss)
+        updater.update(step, record)
+        places.append(weight.weight.item())
+    steps = -np.diff(places)
+    np.testing.assert_allclose(steps[:5], 0.1 * 100, rtol=1e-4)  # of a constant gradient the bias-corrected mean
+    infinity = 2 / (1 - 0.999) - 1
+    for number in (6, 7):
+        decay = 0.999**number
+        length = infinity - 2 * number * decay / (1 - decay)
+        rectified = ((length - 4) * (length - 2) * infinity / ((infinity - 4) * (infinity - 2) * length)) ** 0.5
+        assert steps[number - 1] == pytest.approx(0.1 * rectified, rel=1e-2)
 
 
 SLOPES = {"optimizer": {"lr": 0.02}, "objective": "wgan_gp", "penalty": 10.0, "updates": 3}

@@ -16,11 +16,14 @@ SYSTEMS: Mapping[str, Kind] = {
     "vocoders/griffin_lim": "vocoder",
     "vocoders/hifigan": "vocoder",
     "vocoders/istftnet": "vocoder",
+    "vocoders/melgan": "vocoder",
+    "vocoders/multiband_melgan": "vocoder",
     "vocoders/neural_griffin_lim": "vocoder",
+    "vocoders/parallel_wavegan": "vocoder",
     "vocoders/vocgan": "vocoder",
     "vocoders/vocos": "vocoder",
-    "vocoders/waveglow": "vocoder",
     "vocoders/wavegan": "vocoder",
+    "vocoders/waveglow": "vocoder",
 }
 """Kind of every system by its name, which is also its file below tts/."""
 

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from tts.errors import CheckpointError, ConfigError
-from tts.imports import fastspeech2_ming024, hifigan_jik876, tacotron2_nvidia, tacotron2_vae_jinhan
+from tts.imports import (
+    fastspeech2_ming024,
+    hifigan_jik876,
+    melgan_descript,
+    multiband_melgan,
+    parallel_wavegan,
+    tacotron2_nvidia,
+    tacotron2_vae_jinhan,
+)
 from tts.imports.layout import SHOWN, Layout, Weights
 from tts.imports.reading import networks
 
@@ -16,6 +24,9 @@ LAYOUTS: Mapping[str, Layout] = {
     for layout in (
         fastspeech2_ming024.LAYOUT,
         hifigan_jik876.LAYOUT,
+        melgan_descript.LAYOUT,
+        multiband_melgan.LAYOUT,
+        parallel_wavegan.LAYOUT,
         tacotron2_nvidia.LAYOUT,
         tacotron2_vae_jinhan.LAYOUT,
     )

@@ -26,6 +26,14 @@ def folded(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return plain
 
 
+def parametrized(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename norms and directions as torch's parametrizations have them, for networks that stay normed."""
+    (norm, direction), (new_norm, new_direction) = _LAYOUTS
+    ours = {norm: new_norm, direction: new_direction}
+    parts = {name: name.rpartition(".") for name in state}
+    return {f"{owner}.{ours.get(last, last)}": state[name] for name, (owner, _, last) in parts.items()}
+
+
 def _norms(direction: Tensor) -> Tensor:
     """Norm of each slice along the first dimension, [slices, 1, ...]."""
     norms: Tensor = torch.linalg.vector_norm(direction, dim=tuple(range(1, direction.dim())), keepdim=True)

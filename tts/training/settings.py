@@ -17,17 +17,18 @@ ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
 
 @config
 class OptimizerSettings:
-    """AdamW or Adam.
+    """AdamW, Adam or RAdam.
 
     Attributes:
+        name: radam is Adam with its first steps held back: Liu et al. 2020, https://arxiv.org/abs/1908.03265.
         lr: peak learning rate.
         betas: moment decays.
         eps: added to the root of the second moment.
-        weight_decay: decoupled for adamw, in the gradient for adam.
+        weight_decay: decoupled for adamw, in the gradient for the others.
         lr_factors: factor on the learning rate by name pattern (fnmatch) of parameters; the first that matches counts.
     """
 
-    name: Literal["adam", "adamw"] = "adamw"
+    name: Literal["adam", "adamw", "radam"] = "adamw"
     lr: float = Field(gt=0)
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = Field(default=1e-8, gt=0)
@@ -136,6 +137,7 @@ class AdversarySettings:
     Attributes:
         optimizer, schedule: its own; the schedule counts from `start_step`.
         start_step: steps of the generator alone before it.
+        clip_norm: gradient norm limit of the discriminator; None = that of the run.
         objective: what the two play for.
         penalty: weight of the gradient penalty of objective wgan_gp, 10 in most papers; None with the others.
         updates: of the discriminator in each step, from the same batches but with other noise.
@@ -144,6 +146,7 @@ class AdversarySettings:
     optimizer: OptimizerSettings
     schedule: ScheduleSettings = Field(default_factory=ScheduleSettings)
     start_step: int = Field(default=0, ge=0)
+    clip_norm: float | None = Field(default=None, gt=0)
     objective: Literal["lsgan", "hinge", "wgan_gp"] = "lsgan"
     penalty: float | None = Field(default=None, gt=0)
     updates: int = Field(default=1, gt=0)

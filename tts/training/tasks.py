@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -218,7 +219,7 @@ class AdversarialTask(GeneratorTask):
             discriminator,
             adversary.optimizer,
             adversary.schedule,
-            run=settings,
+            run=settings if adversary.clip_norm is None else replace(settings, clip_norm=adversary.clip_norm),
             processes=processes,
             first_step=adversary.start_step,
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,6 +18,12 @@ from tts.training.schedules import lr_factor
 from tts.training.settings import OptimizerSettings, RunSettings, ScheduleSettings
 
 logger = logging.getLogger(__name__)
+
+_OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": partial(torch.optim.Adam, fused=True),
+    "adamw": partial(torch.optim.AdamW, fused=True),
+    "radam": partial(torch.optim.RAdam, foreach=True),  # torch has no fused one
+}
 
 
 class Updater:
@@ -65,7 +72,7 @@ class Updater:
     def update(self, step: int, record: Record) -> None:
         """Move the weights along the gradients and forget these; where something is not finite, nothing moves.
 
-        Whether it is, the device alone decides: nobody waits for it.
+        Whether it is, the device alone decides: nobody waits for it, unless the optimizer is RAdam.
 
         Args:
             step: of the run.
@@ -98,9 +105,12 @@ class Updater:
             self._scaler.step(self._optimizer)
             self._scaler.update()
             return
-        # What GradScaler tells fused optimizers, so that they themselves leave a step out.
-        self._optimizer.found_inf = (~record.is_finite()).float()  # type: ignore[attr-defined]
-        self._optimizer.step()
+        if self._optimizer.defaults.get("fused"):
+            # What GradScaler tells fused optimizers, so that they themselves leave a step out.
+            self._optimizer.found_inf = (~record.is_finite()).float()  # type: ignore[attr-defined]
+            self._optimizer.step()
+        elif record.is_finite():
+            self._optimizer.step()
 
     def _may_overflow(self) -> bool:
         """Whether loss scaling will deal with an infinite gradient by scaling less."""
@@ -139,10 +149,8 @@ def _optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.O
         for factor, parameters in _by_factor(network, settings)
         if parameters
     ]
-    kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
-    return kind(
-        groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, weight_decay=settings.weight_decay, fused=True
-    )
+    make = _OPTIMIZERS[settings.name]
+    return make(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, weight_decay=settings.weight_decay)
 
 
 def _by_factor(network: nn.Module, settings: OptimizerSettings) -> Iterator[tuple[float, list[nn.Parameter]]]:
