@@ -110,6 +110,29 @@ class TestTheModelIsTheirs:
             ours = loaded.network(torch.from_numpy(arrays["mel"])).numpy()
         np.testing.assert_allclose(ours, arrays["wav"][:, 0], atol=1e-5, rtol=0)
 
+    @pytest.mark.parametrize(
+        ("fixture", "system"),
+        [
+            ("vocgan_baseline_small", "vocoders/vocgan"),
+            ("vocgan_master_small", "vocoders/vocgan"),
+            ("waveglow_small", "vocoders/waveglow"),
+        ],
+    )
+    def test_other_vocoders_become_models_of_theirs_alone(self, tmp_path, fixture, system):
+        golden = GOLDEN / fixture
+        if not golden.exists():
+            pytest.skip(f"the golden fixture {golden.name} is not beside this checkout")
+        state = load_file(golden / "state.safetensors")
+        imported(Files(written(tmp_path / "a.pt", {"model_g": state})), tmp_path / "model")
+        loaded = load_model(tmp_path / "model")
+        assert loaded.system == system
+        mel = loaded.inventory.mel
+        with torch.inference_mode():
+            waveform = loaded.network(torch.zeros(1, mel.n_mels, 12) - 5)
+        assert waveform.shape == (1, 12 * mel.hop_length)
+        assert waveform.isfinite().all()
+        assert waveform.std() > 0
+
     def test_fastspeech2(self, fs2, tmp_path):
         network, files = fs2
         imported(files, tmp_path / "model")

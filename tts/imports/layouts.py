@@ -15,6 +15,8 @@ from tts.imports import (
     parallel_wavegan,
     tacotron2_nvidia,
     tacotron2_vae_jinhan,
+    vocgan,
+    waveglow,
 )
 from tts.imports.layout import SHOWN, Layout, Weights
 from tts.imports.reading import networks
@@ -29,6 +31,8 @@ LAYOUTS: Mapping[str, Layout] = {
         parallel_wavegan.LAYOUT,
         tacotron2_nvidia.LAYOUT,
         tacotron2_vae_jinhan.LAYOUT,
+        vocgan.LAYOUT,
+        waveglow.LAYOUT,
     )
 }
 """By name."""

@@ -12,7 +12,13 @@ from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
+from tts.config import build
 from tts.errors import CheckpointError
+from tts.imports.layout import Given, Layout, Understood, Weights
+from tts.imports.mels import tacotron2_mel
+from tts.imports.weight_norm import folded
+from tts.interfaces import Inventory
+from tts.vocoders.vocgan import Config
 
 _SHOWN = 5  # names that a message lists at most
 _FIRST_SKIP, _FIRST_HEAD = 2, 1  # stages, counted from 0
@@ -22,6 +28,32 @@ _BLOCK = (("dilated", "block.2"), ("mixed", "block.4"), ("shortcut", "shortcut")
 def recognises(state: Mapping[str, Tensor]) -> bool:
     """By its first upsampling, its first skip and its first shortcut."""
     return {"upsample_1.1.bias", "skip_upsample_1.bias", "res_stack_1.0.shortcut.bias"} <= state.keys()
+
+
+def understand(state: Weights, given: Given) -> Understood:
+    """Config and mel from shapes and, where it is given, the audio of the public config.yaml."""
+    plain = Weights(folded(state))
+    ups = [plain[f"upsample_{stage + 1}.1.weight"] for stage in range(_highest(state, r"upsample_(\d+)\."))]
+    n_mels = plain["start.1.weight"].shape[1]
+    model = {
+        "channels": len(plain["upsample_1.1.bias"]),
+        "upsample_rates": [each.shape[2] // 2 for each in ups],
+        "blocks": 1 + _highest(state, r"res_stack_1\.(\d+)\."),
+        "nested": any(name.startswith("sub_out_") for name in state),
+        "mels": n_mels,
+    }
+    mel = tacotron2_mel(n_mels, **given.settings(_MEL, "audio"))
+    return Understood(build(Config, model, where="vocgan_rishikksh20"), Inventory(mel=mel))
+
+
+_MEL = {
+    "sample_rate": ("sampling_rate",),
+    "n_fft": ("filter_length",),
+    "hop_length": ("hop_length",),
+    "win_length": ("win_length",),
+    "f_min": ("mel_fmin",),
+    "f_max": ("mel_fmax",),
+}
 
 
 def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -67,3 +99,6 @@ def _refuse_unfitting(state: Mapping[str, Tensor], modules: list[str]) -> None:
     if faults := missing + left:
         more = f" (and {len(faults) - _SHOWN} more)" if len(faults) > _SHOWN else ""
         raise CheckpointError(f"the checkpoint is not a VocGAN generator: {'; '.join(faults[:_SHOWN])}{more}")
+
+
+LAYOUT = Layout("vocgan_rishikksh20", "vocoders/vocgan", recognises, understand, converted)

@@ -13,6 +13,9 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from tts.errors import CheckpointError
+from tts.imports.layout import Given, Layout, Understood, Weights
+from tts.imports.mels import tacotron2_mel
+from tts.interfaces import Inventory
 from tts.vocoders.waveglow import Config
 
 _SHOWN = 5  # names that a message lists at most
@@ -43,6 +46,22 @@ def configuration(state: Mapping[str, Tensor]) -> Config:
         kernel=dilated.shape[2],
         upsample_kernel=state["upsample.weight"].shape[2],
     )
+
+
+def understand(state: Weights, given: Given) -> Understood:
+    """Config and mel from shapes and, where it is given, `data_config` of the public config.json."""
+    mel = tacotron2_mel(len(state["upsample.weight"]), **given.settings(_MEL, "data_config"))
+    return Understood(configuration(state), Inventory(mel=mel))
+
+
+_MEL = {
+    "sample_rate": ("sampling_rate",),
+    "n_fft": ("filter_length",),
+    "hop_length": ("hop_length",),
+    "win_length": ("win_length",),
+    "f_min": ("mel_fmin",),
+    "f_max": ("mel_fmax",),
+}
 
 
 def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -90,3 +109,6 @@ def _refuse_unfitting(state: Mapping[str, Tensor]) -> None:
     if faults := missing + left:
         more = f" (and {len(faults) - _SHOWN} more)" if len(faults) > _SHOWN else ""
         raise CheckpointError(f"the checkpoint is not of NVIDIA's WaveGlow: {'; '.join(faults[:_SHOWN])}{more}")
+
+
+LAYOUT = Layout("waveglow_nvidia", "vocoders/waveglow", recognises, understand, converted)
