@@ -407,6 +407,8 @@ def test_finishing_keeps_the_mean_style_of_each_name(name):
     assert torch.allclose(network.styles.weight[0], (heard[0] + heard[2]) / 2, atol=1e-6)
     assert torch.allclose(network.styles.weight[2], heard[1], atol=1e-5)
     assert torch.equal(network.styles.weight[1], network.style.neutral)
+    everyone = torch.cat((heard, heard[1:2]))
+    assert torch.allclose(network.styles.deviation, everyone.std(dim=0, correction=0), atol=1e-5)
     given = speak(network, batch, style=network.styles.weight[batch.style_ids])
     assert torch.equal(given.mel, speak(network, batch).mel)
 
@@ -482,12 +484,16 @@ def test_a_style_that_does_not_fit_is_refused():
     batch = batch_of()
     with pytest.raises(ConfigError, match=r"style has shape \(3, 5\), not \(3, 6\)"):
         speak(network_of(CONFIGS["vae"]), batch, style=torch.zeros(3, 5))
-    for ask in (
-        lambda: speak(network_of(), batch, style=torch.zeros(3, 6)),
-        lambda: network_of().encode_style(batch.mel, batch.mel_lengths),
-    ):
-        with pytest.raises(ConfigError, match="learned no style from recordings"):
-            ask()
+    with pytest.raises(ConfigError, match=r"style has shape \(3, 6\), not \(3, 32\)"):
+        speak(network_of(), batch, style=torch.zeros(3, 6))
+    with pytest.raises(ConfigError, match="learned no style from recordings"):
+        network_of().encode_style(batch.mel, batch.mel_lengths)
+
+
+def test_a_row_of_the_table_is_a_style_that_can_be_given():
+    network, batch = network_of(), batch_of()
+    given = speak(network, batch, style=network.style_space.named[batch.style_ids])
+    assert torch.equal(given.mel, speak(network, batch).mel)
 
 
 def test_an_inventory_without_styles_is_refused():

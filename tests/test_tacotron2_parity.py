@@ -64,7 +64,7 @@ def _golden_network(state: dict[str, Tensor]) -> Tacotron2:
         ),
     )
     network = Tacotron2(config, INVENTORY).eval()
-    ours = {"styles.weight": torch.zeros(1, 8)}
+    ours = {"styles.weight": torch.zeros(1, 8), "styles.deviation": torch.ones(8)}
     for new, old in _renamed_modules():
         ours |= {f"{new}.{key[len(old) + 1 :]}": value for key, value in state.items() if key.startswith(f"{old}.")}
     for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):

@@ -51,6 +51,7 @@ from tts.layers.masking import MaskedBatchNorm1d, MaskedConv1d, length_mask, mas
 from tts.layers.postnet import PostNet, PostNetConfig
 from tts.layers.recurrent import LstmState, run_lstm
 from tts.layers.style import GstConfig, StyleCentroids, TokenStyle, VaeConfig, VariationalStyle, kl_terms, sampled
+from tts.layers.style_space import StyleSpace
 from tts.losses.reconstruction import masked_mean, masked_mse
 
 
@@ -244,17 +245,20 @@ class Tacotron2(nn.Module):
 
     @torch.no_grad()
     def finish(self, batches: Iterable[AcousticBatch]) -> None:
-        """Keep the mean style of each style's clips; a style without clips stays neutral."""
+        """Keep the mean style of each style's clips, and the spread of all; a style without clips stays neutral."""
         if self.style is None:
             return
         assert isinstance(self.styles, StyleCentroids)
-        totals = torch.zeros_like(self.styles.weight, dtype=torch.float64)
-        counts = totals.new_zeros(len(totals), 1)
-        for batch in batches:
-            totals.index_add_(0, batch.style_ids, self.encode_style(batch.mel, batch.mel_lengths).double())
-            counts.index_add_(0, batch.style_ids, counts.new_ones(len(batch.style_ids), 1))
-        means = (totals / counts.clamp(min=1)).to(self.styles.weight.dtype)
-        self.styles.weight.copy_(torch.where(counts > 0, means, self.style.neutral))
+        heard = ((batch.style_ids, self.encode_style(batch.mel, batch.mel_lengths)) for batch in batches)
+        self.styles.keep(heard, neutral=self.style.neutral)
+
+    @property
+    def style_space(self) -> StyleSpace | None:
+        """Its styles as vectors, as `speak` takes them; None where there is one style and no vector of it."""
+        if not isinstance(self.styles, StyleCentroids):
+            return None if self.styles is None else StyleSpace(self.styles.weight)
+        heads = self.style.heads if isinstance(self.style, TokenStyle) else None
+        return StyleSpace(self.styles.weight, self.encode_style, self.styles.deviation, heads)
 
     def speak(
         self,
@@ -274,7 +278,7 @@ class Tacotron2(nn.Module):
             speaker_ids: [batch].
             style_ids: [batch]; a learned style is the mean of its clips.
             controls: have no effect here and must be 1.
-            style: [batch, dims] as `encode_style` gives them, in place of the style of the ids.
+            style: [batch, dims] of `style_space`, in place of the style of the ids.
 
         Raises:
             ConfigError: a control is not 1, or `style` does not fit the network.
@@ -340,13 +344,13 @@ class Tacotron2(nn.Module):
     def _spoken_style(self, style_ids: Tensor, style: Tensor | None) -> Tensor | None:
         if style is None:
             return self._embedded_ids(style_ids)
-        learned = self._learned_style()
-        if style.shape != (len(style_ids), learned.dims):
+        dims = 0 if self.styles is None else self.styles.weight.shape[1]
+        if style.shape != (len(style_ids), dims):
             raise ConfigError(
-                f"style has shape {tuple(style.shape)}, not ({len(style_ids)}, {learned.dims}); "
-                "give one vector for each sentence, as encode_style does"
+                f"style has shape {tuple(style.shape)}, not ({len(style_ids)}, {dims}); "
+                "give one vector of style_space for each sentence"
             )
-        return learned.embed(style)
+        return style if self.style is None else self.style.embed(style)
 
     def _embedded_ids(self, style_ids: Tensor) -> Tensor | None:
         if self.styles is None:

@@ -6,6 +6,8 @@ averaged, mixed and given back, so both modules have the same two ways: `encode`
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -130,20 +132,46 @@ class TokenStyle(nn.Module):
 
 
 class StyleCentroids(nn.Module):
-    """The mean style of each name, found once training has ended.
+    """The mean style of each name, and how far clips stray from the mean of all, found once training has ended.
 
     The buffer has an embedding's name, so that runs that start from this model take its rows over by their names.
+
+    Attributes:
+        weight: [styles, dims], the mean of each name's training clips.
+        deviation: [dims], the standard deviation of all training clips; 1 where there were none.
     """
 
     weight: Tensor
+    deviation: Tensor
 
     def __init__(self, num_styles: int, neutral: Tensor) -> None:
         super().__init__()
         self.register_buffer("weight", neutral.repeat(num_styles, 1))
+        self.register_buffer("deviation", torch.ones_like(neutral))
 
     def forward(self, style_ids: Tensor) -> Tensor:
         """Give [batch, dims] for style ids [batch]."""
         return self.weight[style_ids]
+
+    @torch.no_grad()
+    def keep(self, heard: Iterable[tuple[Tensor, Tensor]], *, neutral: Tensor) -> None:
+        """Find them.
+
+        Args:
+            heard: style ids [batch] and styles [batch, dims] of training clips.
+            neutral: [dims], what a name without clips becomes.
+        """
+        totals = torch.zeros_like(self.weight, dtype=torch.float64)
+        squares, counts = torch.zeros_like(totals[0]), totals.new_zeros(len(totals), 1)
+        for style_ids, styles in heard:
+            totals.index_add_(0, style_ids, styles.double())
+            counts.index_add_(0, style_ids, counts.new_ones(len(style_ids), 1))
+            squares += styles.double().square().sum(dim=0)
+        means = (totals / counts.clamp(min=1)).to(self.weight.dtype)
+        self.weight.copy_(torch.where(counts > 0, means, neutral))
+        if count := float(counts.sum()):
+            variance = squares / count - (totals.sum(dim=0) / count).square()
+            self.deviation.copy_(variance.clamp(min=0).sqrt())
 
 
 def sampled(mean: Tensor, log_variance: Tensor) -> Tensor:
