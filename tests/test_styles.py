@@ -30,7 +30,7 @@ LINE = Line(("sil", *"hello", "sil"), "ann")
 _STACK = {"layers": 1, "heads": 1, "filter": 16, "kernels": [3, 1]}
 _SMALL = {"hidden": 16, "encoder": _STACK, "decoder": _STACK}
 _REFERENCE = {"filters": [4, 6], "hidden": 8}
-_ATTENTIVE = {
+ATTENTIVE = {
     "encoder": {"hidden": 16, "layers": 1},
     "decoder": {
         "prenet": [12, 8],
@@ -46,9 +46,9 @@ _ATTENTIVE = {
 SYSTEMS = {
     "fastspeech": (fastspeech, _SMALL),
     "fastspeech2": (fastspeech2, _SMALL),
-    "table": (tacotron2, _ATTENTIVE),
-    "vae": (tacotron2, _ATTENTIVE | {"style": "vae"}),
-    "gst": (tacotron2, _ATTENTIVE | {"style": "gst"}),
+    "table": (tacotron2, ATTENTIVE),
+    "vae": (tacotron2, ATTENTIVE | {"style": "vae"}),
+    "gst": (tacotron2, ATTENTIVE | {"style": "gst"}),
 }
 LEARNED = ("vae", "gst")
 
