@@ -34,9 +34,8 @@ def style_part(path: Path) -> str:
         f"Where the voice hears the styles of {train.sum()} training clips (dots) and {(~train).sum()} test clips "
         f"(rings): the two directions in which training clips differ most, {share:.0%} of their variance."
     )
-    probe = nearest_share(vectors, [row["style"] for row in rows], train)
-    if len(names) > 1 and probe is not None:
-        told += f" Of test clips, {probe:.0%} lie nearest to the mean of their own style's training clips."
+    if len(names) > 1:
+        told += _probe(rows, vectors, train)
     return heading("Styles") + paragraph(told) + charts([_picture(rows, names, places)])
 
 
@@ -55,25 +54,42 @@ def principal(vectors: Points, reference: Points) -> tuple[Points, float]:
     return (vectors - mean) @ first.T, float(variances[:2].sum() / max(variances.sum(), 1e-12))
 
 
-def nearest_share(vectors: Points, labels: Sequence[str], train: npt.NDArray[np.bool_]) -> float | None:
-    """Share of the other clips that lie nearest to the mean of their own label's training clips.
+def found_by_nearest(vectors: Points, labels: npt.NDArray[np.str_], train: npt.NDArray[np.bool_]) -> list[bool]:
+    """Whether each of the other clips lies nearest to the mean of its own label's training clips.
 
     Args:
         vectors: [clips, dims].
-        labels: of each clip.
+        labels: [clips].
         train: [clips], whether a clip is one of training.
 
     Returns:
-        None where no other clip has a label of training.
+        One for each clip whose label has training clips.
     """
-    found = np.array(labels)
-    known = sorted(set(found[train]))
-    means = np.array([vectors[train & (found == name)].mean(axis=0) for name in known])
-    held_out = ~train & np.isin(found, known)
+    known = np.unique(labels[train])
+    held_out = ~train & np.isin(labels, known)
     if not held_out.any():
-        return None
+        return []
+    means = np.array([vectors[train & (labels == name)].mean(axis=0) for name in known])
     distances = np.linalg.norm(vectors[held_out, None] - means, axis=2)
-    return float((np.array(known)[distances.argmin(axis=1)] == found[held_out]).mean())
+    found: list[bool] = (known[distances.argmin(axis=1)] == labels[held_out]).tolist()
+    return found
+
+
+def _probe(rows: Sequence[Row], vectors: Points, train: npt.NDArray[np.bool_]) -> str:
+    """How well labels are told by styles: among all clips, and among those of one speaker."""
+    labels, speakers = (np.array([row[column] for row in rows]) for column in ("style", "speaker"))
+    among_all = found_by_nearest(vectors, labels, train)
+    among_own = [
+        each
+        for speaker in np.unique(speakers)
+        for each in found_by_nearest(*(array[speakers == speaker] for array in (vectors, labels, train)))
+    ]
+    if not among_all or not among_own:
+        return ""
+    return (
+        f" Of test clips, {np.mean(among_all):.0%} lie nearest to the mean of their own style's training clips, and "
+        f"{np.mean(among_own):.0%} where only clips of their own speaker count."
+    )
 
 
 def _picture(rows: Sequence[Row], names: Sequence[str], places: Points) -> str:

@@ -15,11 +15,12 @@ STYLES = pa.schema(
     [
         ("utterance_id", pa.string()),
         ("split", pa.string()),
+        ("speaker", pa.string()),
         ("style", pa.string()),
         ("vector", pa.list_(pa.float32())),
     ]
 )
-"""Rows of styles.parquet: a clip's split, its label, and its style as the voice hears it."""
+"""Rows of styles.parquet: a clip's split, speaker and label, and its style as the voice hears it."""
 
 _DRAWN = 300  # clips of a split show where a style lies
 
@@ -35,5 +36,5 @@ def write_styles(plan: Plan, folder: Path) -> None:
     for split in ("train", "test"):
         for row in draw_utterances(plan.index, voice.inventory, limit=_DRAWN, split=split):
             (vector,) = voice.styles.of_mels([features.mel(row["utterance_id"])])
-            found.append({**{name: row[name] for name in STYLES.names[:3]}, "vector": vector.tolist()})
+            found.append({**{name: row[name] for name in STYLES.names[:4]}, "vector": vector.tolist()})
     write_table(folder / "styles.parquet", found, STYLES)

@@ -15,7 +15,7 @@ from pipeline.evaluation import Plan
 from pipeline.parallel import ThisProcess
 from pipeline.params import VoiceSettings, load_params
 from pipeline.paths import Paths
-from pipeline.report_styles import nearest_share, principal, style_part
+from pipeline.report_styles import found_by_nearest, principal, style_part
 from pipeline.speaking import VoiceFolders, draw_utterances, in_style, speak_utterances
 from pipeline.style_space import STYLES as TABLE
 from pipeline.style_space import write_styles
@@ -255,12 +255,25 @@ class TestPicture:
         assert not places.any()
         assert share == 0
 
-    def test_the_nearest_mean_is_counted(self):
+    def test_the_nearest_mean_is_found(self):
         vectors = np.array([[0.0], [2.0], [10.0], [2.1], [9.0], [8.0], [0.0]])
-        labels = ["a", "a", "b", "a", "a", "b", "new"]
+        labels = np.array(["a", "a", "b", "a", "a", "b", "new"])
         train = np.array([True, True, True, False, False, False, False])
-        assert nearest_share(vectors, labels, train) == pytest.approx(2 / 3)
-        assert nearest_share(vectors[:3], labels[:3], train[:3]) is None
+        assert found_by_nearest(vectors, labels, train) == [True, False, True]
+        assert found_by_nearest(vectors[:3], labels[:3], train[:3]) == []
+
+    def test_styles_may_be_told_among_the_clips_of_a_speaker_only(self, tmp_path):
+        """One speaker's calm is where the other's loud is."""
+        places = {("ann", "calm"): 0.0, ("ann", "loud"): 1.9, ("bob", "calm"): 2.2, ("bob", "loud"): 4.0}
+        rows = [
+            {"utterance_id": f"{i}", "split": split, "speaker": speaker, "style": style, "vector": [place, i / 100]}
+            for i, split in enumerate(("train", "test"))
+            for (speaker, style), place in places.items()
+        ]
+        write_table(tmp_path / "styles.parquet", rows, TABLE)
+        html = style_part(tmp_path / "styles.parquet")
+        assert "Of test clips, 50% lie nearest" in html
+        assert "and 100% where only clips of their own speaker count" in html
 
 
 def test_a_split_without_clips_is_named(paths):
