@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tiny_voice import INVENTORY, MEL_DEFINITION, Letters, tone
 
 from pipeline.style_options import StyleOptions
-from tts.acoustic import fastspeech, fastspeech2, tacotron2
+from tts.acoustic import fastspeech, fastspeech2, gst_tacotron, tacotron2
 from tts.audio.files import write_wav
 from tts.audio.spectrogram import mel_spectrogram
 from tts.config import build
@@ -43,14 +43,24 @@ ATTENTIVE = {
     "gst": {"reference": _REFERENCE, "tokens": 5, "heads": 2, "width": 16},
     "speaking": {"max_frames_per_phone": 4},
 }
+TACOTRON = {
+    "encoder": {"symbols": 12, "prenet": [12, 8], "cbhg": {"kernels": 3, "bank": 6, "projection": 8, "hidden": 8}},
+    "decoder": {"prenet": [12, 8], "attention_rnn": 16, "rnn": 16, "attention": {"hidden": 8, "filters": 0}},
+    "postnet": None,
+    "gst": {"reference": _REFERENCE, "tokens": 5, "heads": 2, "width": 16},
+    "prosody": {"reference": _REFERENCE, "dims": 6},
+    "speaking": {"max_frames_per_phone": 4},
+}
 SYSTEMS = {
     "fastspeech": (fastspeech, _SMALL),
     "fastspeech2": (fastspeech2, _SMALL),
     "table": (tacotron2, ATTENTIVE),
     "vae": (tacotron2, ATTENTIVE | {"style": "vae"}),
     "gst": (tacotron2, ATTENTIVE | {"style": "gst"}),
+    "tacotron-tokens": (gst_tacotron, TACOTRON | {"style": "gst"}),
+    "tacotron-prosody": (gst_tacotron, TACOTRON | {"style": "prosody"}),
 }
-LEARNED = ("vae", "gst")
+LEARNED = ("vae", "gst", "tacotron-tokens", "tacotron-prosody")
 
 
 def clips(count=4):
@@ -218,7 +228,8 @@ class TestReferences:
     @pytest.mark.parametrize("name", ["fastspeech", "fastspeech2", "table"])
     def test_who_knows_styles_by_name_says_who_hears_them(self, voices, name):
         message = (
-            "by name only: calm, loud, sad; .* from recordings: acoustic/tacotron2 with model.style 'vae' or 'gst'"
+            "by name only: calm, loud, sad; .* from recordings: acoustic/gst_tacotron, "
+            "or acoustic/tacotron2 with model.style 'vae' or 'gst'"
         )
         styles = voices[name].styles
         assert not styles.learned

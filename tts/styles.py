@@ -32,7 +32,7 @@ StyleVector = tuple[float, ...]
 Style = str | Mapping[str, float] | StyleVector
 """A name; weights of several names, which are made to sum to 1; or a vector."""
 
-LEARNED_BY = "acoustic/tacotron2 with model.style 'vae' or 'gst'"
+LEARNED_BY = "acoustic/gst_tacotron, or acoustic/tacotron2 with model.style 'vae' or 'gst'"
 """What learns styles from recordings."""
 
 _BATCH = 16

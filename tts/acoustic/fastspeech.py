@@ -32,7 +32,7 @@ from torch import Tensor, nn
 from tts.config import config
 from tts.errors import ConfigError
 from tts.interfaces import AcousticBatch, Controls, Inventory, Spoken, System
-from tts.layers.cbhg import Cbhg, CbhgConfig
+from tts.layers.cbhg import CbhgConfig, CbhgPostNet
 from tts.layers.embedding import name_table
 from tts.layers.masking import length_mask, masked
 from tts.layers.style_space import StyleSpace
@@ -102,7 +102,7 @@ class FastSpeech(nn.Module):
         self.durations = Predictor(config.hidden, config.duration)
         self.decoder = Transformer(config.hidden, config.decoder)
         self.mel = nn.Linear(config.hidden, n_mels)
-        self.postnet = _PostNet(n_mels, config.postnet) if config.postnet else None
+        self.postnet = CbhgPostNet(n_mels, config.postnet) if config.postnet else None
         self.mel_mean, self.mel_std = statistics.mel_mean, statistics.mel_std
         self.silence_id = inventory.symbols.index(SILENCE) if SILENCE in inventory.symbols else None
 
@@ -173,20 +173,6 @@ class FastSpeech(nn.Module):
         if self.postnet is not None:
             mels.append(mels[0] + self.postnet(mels[0], timed.mask))
         return [mel * self.mel_std + self.mel_mean for mel in mels]
-
-
-class _PostNet(nn.Module):
-    """Gives the residual to be added to a mel."""
-
-    def __init__(self, n_mels: int, config: CbhgConfig) -> None:
-        super().__init__()
-        self.cbhg = Cbhg(n_mels, config)
-        self.residual = nn.Linear(2 * config.hidden, n_mels)
-
-    def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
-        """Give [batch, frames, mels] for the same."""
-        residual: Tensor = self.residual(self.cbhg(mel, mask))
-        return residual
 
 
 def _in_time(hidden: Tensor, log_durations: Tensor, durations: Tensor, num_frames: int) -> _Timed:

@@ -1,7 +1,8 @@
-"""Style from a reference mel: a variational autoencoder's latent vector, or weights of learned tokens.
+"""Style from a reference mel: a variational autoencoder's latent vector, weights of learned tokens, or plain prosody.
 
-A style is one vector per clip: the VAE's latent, or the weights of all tokens, head by head. Either can be kept,
-averaged, mixed and given back, so both modules have the same two ways: `encode` a mel, `embed` a style.
+A style is one vector per clip: the VAE's latent, the weights of all tokens, head by head, or the vector of the
+reference encoder itself. Any can be kept, averaged, mixed and given back, so all modules have the same two ways:
+`encode` a mel, `embed` a style.
 """
 
 from __future__ import annotations
@@ -56,6 +57,19 @@ class GstConfig:
         """Refuse heads that do not divide the width."""
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+
+
+@config
+class ProsodyConfig:
+    """Skerry-Ryan et al. 2018, https://arxiv.org/abs/1803.09047.
+
+    Attributes:
+        reference: encoder of the mel.
+        dims: of the embedding of prosody.
+    """
+
+    reference: ReferenceEncoderConfig = Field(default_factory=ReferenceEncoderConfig)
+    dims: int = Field(default=128, gt=0)
 
 
 class VariationalStyle(nn.Module):
@@ -129,6 +143,32 @@ class TokenStyle(nn.Module):
         """Keys or values [tokens, heads, channels]; tanh keeps tokens apart and within the range of the queries."""
         projected: Tensor = projection(torch.tanh(self.tokens))
         return projected.view(len(self.tokens), self.heads, -1)
+
+
+class ProsodyStyle(nn.Module):
+    """Style as a vector without a prior, which carries what one recording's prosody is.
+
+    Attributes:
+        dims: of a style.
+        neutral: the style [dims] that says nothing.
+    """
+
+    neutral: Tensor
+
+    def __init__(self, n_mels: int, config: ProsodyConfig) -> None:
+        super().__init__()
+        self.dims = config.dims
+        self.reference = ReferenceEncoder(n_mels, config.reference)
+        self.output = nn.Linear(config.reference.hidden, config.dims)
+        self.register_buffer("neutral", torch.zeros(config.dims), persistent=False)
+
+    def encode(self, mel: Tensor, lengths: Tensor) -> Tensor:
+        """Style [batch, dims] from -1 to 1 of mel [batch, frames, mels]."""
+        return torch.tanh(self.output(self.reference(mel, lengths)))
+
+    def embed(self, style: Tensor) -> Tensor:
+        """Give styles [batch, dims] as they are."""
+        return style
 
 
 class StyleCentroids(nn.Module):
