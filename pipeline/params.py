@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 from pydantic import Field
 
 from pipeline.checked_models import check_model
+from pipeline.imported_models import imported_models, system_of
 from pipeline.paths import Paths
 from pipeline.yaml import read_yaml
 from tts.alignment.settings import AlignSettings
@@ -19,6 +20,7 @@ from tts.config import build, config
 from tts.corpora import CorpusConfig
 from tts.data.splits import SplitSettings
 from tts.errors import ConfigError
+from tts.interfaces import Kind
 from tts.metrics.settings import EvaluateSettings
 from tts.registry import SYSTEMS
 from tts.text.frontend import TextSettings
@@ -136,20 +138,21 @@ def load_params(root: Path) -> Params:
     Raises:
         ConfigError: names the first key that is unknown, of the wrong type, or contradicts another.
     """
-    params = build(Params, read_yaml(root / "params.yaml"), where="")
-    _check_runs(params, Paths(root).checked_models)
-    _check_voices(params)
+    params, paths = build(Params, read_yaml(root / "params.yaml"), where=""), Paths(root)
+    models = {*params.runs, *imported_models(paths.models, params.runs)}
+    _check_runs(params, paths.checked_models, models)
+    _check_voices(params, paths, models)
     return params
 
 
-def _check_runs(params: Params, known: Path) -> None:
+def _check_runs(params: Params, known: Path, models: Iterable[str]) -> None:
     for name, run in params.runs.items():
         where = f"runs.{name}"
         _require(run.system, SYSTEMS, f"{where}.system")
         _require(run.corpus, params.corpora, f"{where}.corpus")
         check_model(run, known, where=f"{where}.model")
         if run.init_from is not None:
-            _require(run.init_from, params.runs, f"{where}.init_from")
+            _require(run.init_from, models, f"{where}.init_from")
     _require_all(params.run.corpora, params.corpora, "run.corpora")
     _require_all(params.run.speaker_vectors, params.run.corpora, "run.speaker_vectors (in run.corpora)")
     for section in ("acoustic", "vocoders", "finetune"):
@@ -169,18 +172,24 @@ def _check_built(params: Params, row: BuiltRun, name: str, where: str) -> None:
     _require(run.corpus, params.run.corpora, f"{where}.corpus (in run.corpora)")
 
 
-def _check_voices(params: Params) -> None:
+def _check_voices(params: Params, paths: Paths, models: Iterable[str]) -> None:
     for name, voice in params.voices.items():
         _require(voice.corpus, params.corpora, f"voices.{name}.corpus")
         for part in ("acoustic", "vocoder"):
             run = getattr(voice, part)
-            _require(run, params.runs, f"voices.{name}.{part}")
-            kind = SYSTEMS[params.runs[run].system]
-            if kind != part:
+            _require(run, models, f"voices.{name}.{part}")
+            kind = _kind(params, paths, run)
+            if kind not in (part, None):
                 raise ConfigError(f"voices.{name}.{part}: run {run!r} is a {kind} system, not a {part} one")
     for name, voice in params.run.voices.items():
         if params.voice(name) != voice:
             raise ConfigError(f"run.voices.{name} differs from voices.{name}; make them equal")
+
+
+def _kind(params: Params, paths: Paths, name: str) -> Kind | None:
+    """Kind of a run or an imported model; None where that is not known yet."""
+    system = params.runs[name].system if name in params.runs else system_of(paths.model(name))
+    return SYSTEMS.get(system) if system else None
 
 
 def _require(name: str, valid: Iterable[str], where: str) -> None:

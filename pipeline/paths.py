@@ -51,9 +51,14 @@ class Paths:
         """Give the joined table, names and statistics."""
         return self.root / "data" / "features" / corpus / "index"
 
+    @property
+    def models(self) -> Path:
+        """The folder of all models."""
+        return self.root / "models"
+
     def model(self, run: str) -> Path:
         """Give the exported model folder of a run."""
-        return self.root / "models" / run
+        return self.models / run
 
     def audio(self, voice: str) -> Path:
         """Give the synthesized samples of a voice."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from pipeline.imported_models import system_of
 from pipeline.params import Params, VoiceSettings
 from pipeline.paths import Paths
 from pipeline.report_alignment import alignment_section
@@ -45,7 +46,7 @@ def build_report(params: Params, paths: Paths) -> str:
 
 def _voice(params: Params, paths: Paths, name: str) -> str:
     settings = params.voice(name)
-    systems = {run: params.training_run(run).system for run in (settings.acoustic, settings.vocoder)}
+    systems = {run: _system(params, paths, run) for run in (settings.acoustic, settings.vocoder)}
     made_of = " + ".join(f"{run} ({system})" for run, system in systems.items())
     return voice_section(
         name,
@@ -60,6 +61,11 @@ def _in_style(settings: VoiceSettings) -> str:
     if isinstance(settings.style, str):
         return {"label": "", "recording": ", each sentence in the style heard in its recording"}[settings.style]
     return f", in the style {' + '.join(f'{weight:g} {name}' for name, weight in settings.style.items())}"
+
+
+def _system(params: Params, paths: Paths, name: str) -> str:
+    """System of a run, or of a public checkpoint that was imported."""
+    return params.runs[name].system if name in params.runs else f"{system_of(paths.model(name))}, imported"
 
 
 def _training(params: Params, paths: Paths) -> Iterator[str]:

@@ -21,6 +21,7 @@ from stages import (
     doctor,
     download,
     evaluate,
+    import_checkpoint,
     index,
     mel,
     prepare,
@@ -91,6 +92,7 @@ _STAGES: dict[str, Callable[..., None]] = {
 _OTHERS: dict[str, Callable[..., None]] = {
     "say": say.run,
     "pronounce": pronounce.run,
+    "import-checkpoint": import_checkpoint.run,
     "doctor": doctor.run,
     "why": why.run,
     "systems": systems.run,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from tts.acoustic.tacotron2 import SYSTEM, Config, DecoderConfig, EncoderConfig, Tacotron2
+from tts.acoustic.tacotron2 import SYSTEM
 from tts.audio.mel_definition import MelDefinition
+from tts.imports.importing import import_checkpoint
+from tts.imports.layout import Given
 from tts.interfaces import Inventory, Statistics
-from tts.layers.attention import AttentionConfig
 from tts.layers.masking import length_mask
-from tts.layers.postnet import PostNetConfig
-from tts.layers.reference_encoder import ReferenceEncoderConfig
-from tts.layers.style import GstConfig, TokenStyle, VaeConfig
+from tts.layers.style import GstConfig, TokenStyle
 
 GOLDEN = Path(__file__).parents[2] / "shared" / "golden" / "tacotron2_vae_small"
 INVENTORY = Inventory(
@@ -48,71 +46,14 @@ def test_parameters_are_the_published_ones():
         assert count(TokenStyle(80, GstConfig())) == 485_024, "github.com/KinglittleQ/GST-Tacotron"
 
 
-def _golden_network(state: dict[str, Tensor]) -> Tacotron2:
-    config = Config(
-        encoder=EncoderConfig(hidden=48),
-        decoder=DecoderConfig(
-            prenet=(24, 24),
-            attention_rnn=40,
-            rnn=56,
-            attention=AttentionConfig(hidden=20, filters=6, kernel=15),
-        ),
-        postnet=PostNetConfig(hidden=32),
-        style="vae",
-        vae=VaeConfig(
-            reference=ReferenceEncoderConfig(filters=(4, 4, 8, 8, 16, 16), hidden=24, coordinates=True), dims=8
-        ),
-    )
-    network = Tacotron2(config, INVENTORY).eval()
-    ours = {"styles.weight": torch.zeros(1, 8), "styles.deviation": torch.ones(8)}
-    for new, old in _renamed_modules():
-        ours |= {f"{new}.{key[len(old) + 1 :]}": value for key, value in state.items() if key.startswith(f"{old}.")}
-    for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
-        ours[f"decoder.rnn.{name}"] = ours.pop(f"decoder.rnn.{name.removesuffix('_l0')}")
-    network.load_state_dict(ours)
-    return network
-
-
-def _renamed_modules() -> Iterator[tuple[str, str]]:
-    yield "symbols", "transcript_embedding"
-    yield "encoder.rnn", "encoder.lstm"
-    yield "decoder.attention_rnn", "decoder.attention_rnn"
-    yield "decoder.rnn", "decoder.decoder_rnn"
-    yield "decoder.mel", "decoder.linear_projection.linear_layer"
-    yield "decoder.gate", "decoder.gate_layer.linear_layer"
-    for ours, theirs in (
-        ("query", "query_layer.linear_layer"),
-        ("memory", "memory_layer.linear_layer"),
-        ("energy", "v.linear_layer"),
-        ("places", "location_layer.location_conv.conv"),
-        ("location", "location_layer.location_dense.linear_layer"),
-    ):
-        yield f"decoder.attention.{ours}", f"decoder.attention_layer.{theirs}"
-    for i in (0, 1):
-        yield f"decoder.prenet.layers.{i}", f"decoder.prenet.layers.{i}.linear_layer"
-    for ours, num in (("encoder", 3), ("postnet", 5)):
-        for i in range(num):
-            yield f"{ours}.convolutions.{i}.convolution", f"{ours}.convolutions.{i}.0.conv"
-            yield f"{ours}.norms.{i}", f"{ours}.convolutions.{i}.1"
-    yield "style.reference.convolutions.0", "vae_gst.ref_encoder.convs.0.conv"
-    for i in range(6):
-        if i:
-            yield f"style.reference.convolutions.{i}", f"vae_gst.ref_encoder.convs.{i}"
-        yield f"style.reference.norms.{i}", f"vae_gst.ref_encoder.bns.{i}"
-    yield "style.reference.gru", "vae_gst.ref_encoder.gru"
-    for ours, theirs in (("mean", "fc1"), ("log_variance", "fc2"), ("output", "fc3")):
-        yield f"style.{ours}", f"vae_gst.{theirs}"
-
-
 @pytest.mark.parametrize("run", ["single0", "single1", "masked0"])
 def test_outputs_equal_those_of_jinhan(run, monkeypatch):
-    """Its style encoder reads the mel reshaped, not transposed: the test hands ours what its own reads."""
     if not GOLDEN.exists():
         pytest.skip(f"parity fixture {GOLDEN.name} is not beside the repository")
     from safetensors.torch import load_file
 
     io = {key: torch.from_numpy(value) for key, value in np.load(GOLDEN / "io.npz").items()}
-    network = _golden_network(load_file(GOLDEN / "state.safetensors"))
+    network = import_checkpoint({"state_dict": load_file(GOLDEN / "state.safetensors")}, Given()).network
     masks = [io[f"prenet_mask_{i}"].transpose(0, 1) for i in (0, 1)]
 
     def kept(_: int, steps: int) -> list[Tensor]:
@@ -124,7 +65,7 @@ def test_outputs_equal_those_of_jinhan(run, monkeypatch):
     phones = io["text"][i : i + 1, : int(phone_lengths)]
     theirs = io["mel_target"][i : i + 1, :, : int(mel_lengths)]
     with torch.no_grad():
-        mean, log_variance = network.style.posterior(theirs.reshape(1, -1, 80), mel_lengths)
+        mean, log_variance = network.style.posterior(theirs.transpose(1, 2), mel_lengths)
         style = network.style.embed(mean)
         memory = network._memory(phones, phone_lengths, torch.zeros(1, dtype=torch.int64), style)
         decoded = network.decoder(memory, theirs.transpose(1, 2))

@@ -6,6 +6,7 @@ waveform = synthesizer.say("Good morning.", language="en", speaker="annie", styl
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -37,6 +38,8 @@ SpeakerVector = tuple[float, ...]
 """As `tts.speakers` computes it of a recording."""
 
 _BATCH = 8
+_SHOWN = 80
+"""Phones that a message lists at most."""
 _NEUTRAL = Controls()
 # A full stop or its like, any closing quotes or brackets, then space; Chinese and Japanese ones need no space.
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])\s*")
@@ -109,12 +112,14 @@ class Voice:
         Raises:
             TextError: names the first, and those that there are.
         """
-        unknown = [phone for phone in phones if phone not in self.inventory.symbols]
-        if unknown:
-            raise TextError(
-                f"the voice never heard the phone {unknown[0]!r}, it knows {' '.join(self.inventory.symbols)}; "
-                "choose other words or its own language, or train with clips that hold it"
-            )
+        symbols = self.inventory.symbols
+        unknown = next((phone for phone in phones if phone not in symbols), None)
+        if unknown is None:
+            return
+        remedy = "choose other words or its own language, or train with clips that hold it"
+        if f"{unknown}1" in symbols:
+            remedy = f"it tells {unknown}0 from {unknown}1, so set text.stress to true"
+        raise TextError(f"the voice never heard the phone {unknown!r}, it knows {_shown(symbols, unknown)}; {remedy}")
 
     def speak(self, lines: Sequence[Line], *, controls: Controls = _NEUTRAL, seed: int = 0) -> list[Speech]:
         """Say several lines; each sounds as it would alone, and the same each time.
@@ -289,6 +294,12 @@ def _seeded(device: torch.device, seed: int) -> Iterator[None]:
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
+
+
+def _shown(symbols: Sequence[str], unknown: str) -> str:
+    if len(symbols) <= _SHOWN:
+        return " ".join(symbols)
+    return f"{len(symbols)} others, of which {' '.join(difflib.get_close_matches(unknown, symbols, cutoff=0))} are near"
 
 
 def _warn(lines: Sequence[Line], failures: Sequence[str]) -> None:

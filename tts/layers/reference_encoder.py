@@ -29,11 +29,14 @@ class ReferenceEncoderConfig:
         hidden: of the GRU, and size of the vector.
         coordinates: whether the first convolution is told where it is in time and frequency: CoordConv, Liu et al.
             2018, https://arxiv.org/abs/1807.03247.
+        scrambled: whether each mel is reshaped from [mels, frames] to [frames, mels] instead of transposed, which the
+            weights of github.com/jinhan/tacotron2-vae were taught.
     """
 
     filters: tuple[int, ...] = (32, 32, 64, 64, 128, 128)
     hidden: int = Field(default=128, gt=0)
     coordinates: bool = False
+    scrambled: bool = False
 
     def __post_init__(self) -> None:
         """Refuse an encoder without convolutions."""
@@ -46,7 +49,7 @@ class ReferenceEncoder(nn.Module):
 
     def __init__(self, n_mels: int, config: ReferenceEncoderConfig) -> None:
         super().__init__()
-        self.coordinates = config.coordinates
+        self.coordinates, self.scrambled = config.coordinates, config.scrambled
         channels = [4 if config.coordinates else 1, *config.filters]
         self.convolutions = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(channels)
@@ -59,6 +62,8 @@ class ReferenceEncoder(nn.Module):
 
     def forward(self, mel: Tensor, lengths: Tensor) -> Tensor:
         """Give [batch, hidden] for mel [batch, frames, mels] of lengths [batch]."""
+        if self.scrambled:
+            mel = _scrambled(mel, lengths)
         hidden = mel.unsqueeze(1)
         if self.coordinates:
             hidden = torch.cat((hidden, _coordinates(mel, lengths)), dim=1)
@@ -69,6 +74,14 @@ class ReferenceEncoder(nn.Module):
         states, _ = self.gru(hidden.transpose(1, 2).flatten(2))
         last: Tensor = states[torch.arange(len(lengths), device=lengths.device), lengths - 1]
         return last
+
+
+def _scrambled(mel: Tensor, lengths: Tensor) -> Tensor:
+    """Mels [batch, frames, mels] whose bands follow each other in place of the frames."""
+    scrambled = torch.zeros_like(mel)
+    for row, length in enumerate(lengths.tolist()):
+        scrambled[row, :length] = mel[row, :length].T.reshape(length, -1)
+    return scrambled
 
 
 def _masked(hidden: Tensor, lengths: Tensor) -> Tensor:

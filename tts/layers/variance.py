@@ -17,9 +17,7 @@ from tts.config import config
 from tts.layers.masking import MaskedConv1d, masked
 from tts.losses.reconstruction import masked_cross_entropy, masked_mse
 
-_BIN_RANGE = 3.0
-"""Bins divide this many standard deviations on both sides of the mean."""
-
+_BIN_RANGE = (-3.0, 3.0)
 _EMBEDDING_KERNEL = 9
 
 _LEAST_VALUE = 1e-5
@@ -67,10 +65,10 @@ class BinEmbedding(nn.Module):
 
     edges: Tensor
 
-    def __init__(self, hidden: int, num_bins: int) -> None:
+    def __init__(self, hidden: int, num_bins: int, bin_range: tuple[float, float] = _BIN_RANGE) -> None:
         super().__init__()
         self.table = nn.Embedding(num_bins + 1, hidden)
-        edges = torch.linspace(-_BIN_RANGE, _BIN_RANGE, num_bins - 1)
+        edges = torch.linspace(*bin_range, num_bins - 1)
         self.register_buffer("edges", edges, persistent=False)
 
     def forward(self, values: Tensor, present: Tensor, mask: Tensor) -> Tensor:
@@ -104,13 +102,20 @@ class QuantityConfig:
         embedding: a table over bins of the value, or a convolution over the values, both of the value or logarithm
             that the target is of, always standardised.
         bins: of the table; the convolution has none.
+        bin_range: standard deviations from the mean between which the bins lie; those at both ends are open.
         predictor: of the value.
     """
 
     target: Target = "log+zscore"
     embedding: Literal["bins", "convolution"] = "bins"
     bins: int = Field(default=256, gt=2)
+    bin_range: tuple[float, float] = _BIN_RANGE
     predictor: PredictorConfig = Field(default_factory=PredictorConfig)
+
+    def __post_init__(self) -> None:
+        """Refuse bins that have no width."""
+        if self.bin_range[0] >= self.bin_range[1]:
+            raise ValueError(f"bin_range must be a lower and an upper end, not {list(self.bin_range)}")
 
 
 @dataclass(frozen=True)
@@ -168,7 +173,7 @@ class QuantityAdaptor(nn.Module):
         super().__init__()
         self.predictor = Predictor(hidden, config.predictor, num_outputs=2 if can_be_absent else 1)
         bins = config.embedding == "bins"
-        self.embedding = BinEmbedding(hidden, config.bins) if bins else ConvolutionEmbedding(hidden)
+        self.embedding = BinEmbedding(hidden, config.bins, config.bin_range) if bins else ConvolutionEmbedding(hidden)
         self.scale = TargetScale(config.target, moments)
 
     def forward(

@@ -1,0 +1,33 @@
+"""The mel of Tacotron 2's public code, which most public models of its time were taught."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tts.audio.mel_definition import MelDefinition
+from tts.config import build
+
+_PUBLISHED = {
+    "sample_rate": 22050,
+    "n_fft": 1024,
+    "hop_length": 256,
+    "win_length": 1024,
+    "f_min": 0.0,
+    "f_max": 8000.0,
+    "framing": "centered",
+    "magnitude_epsilon": 0.0,
+}
+
+
+def tacotron2_mel(n_mels: int, **said: Any) -> MelDefinition:  # noqa: ANN401 - any JSON value
+    """As github.com/NVIDIA/tacotron2 computes it, but for what a public configuration says.
+
+    An `f_max` of None is half the sample rate.
+
+    Raises:
+        ConfigError: a value cannot be.
+    """
+    values: dict[str, Any] = {**_PUBLISHED, "n_mels": n_mels, **said}
+    if values["f_max"] is None:
+        values["f_max"] = values["sample_rate"] / 2
+    return build(MelDefinition, values, where="mel")
