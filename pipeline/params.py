@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -48,11 +48,19 @@ class BuiltRun:
 
 @config
 class VoiceSettings:
-    """A voice: an acoustic run and a vocoder run, heard on a corpus' test split."""
+    """A voice: an acoustic run and a vocoder run, heard on a corpus' test split.
+
+    Attributes:
+        acoustic, vocoder: names under `runs`.
+        corpus: name under `corpora`.
+        style: of its test sentences: that of each sentence's `label`, that heard in its `recording` (by models that
+            learn styles), or a mix of names with weights for all, which are made to sum to 1.
+    """
 
     acoustic: str
     vocoder: str
     corpus: str
+    style: Literal["label", "recording"] | dict[str, float] = "label"
 
 
 @config

@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from pipeline.imported_models import system_of
-from pipeline.params import Params
+from pipeline.params import Params, VoiceSettings
 from pipeline.paths import Paths
 from pipeline.report_alignment import alignment_section
 from pipeline.report_curves import chart, loss_terms, read_curve
@@ -50,11 +50,17 @@ def _voice(params: Params, paths: Paths, name: str) -> str:
     made_of = " + ".join(f"{run} ({system})" for run, system in systems.items())
     return voice_section(
         name,
-        f"{made_of}, heard on the test split of {settings.corpus}.",
+        f"{made_of}, heard on the test split of {settings.corpus}{_in_style(settings)}.",
         means=_read_json(paths.voice_metrics(name), f"tts evaluate {name}"),
         scores=paths.scores(name),
         audio=paths.audio(name),
     )
+
+
+def _in_style(settings: VoiceSettings) -> str:
+    if isinstance(settings.style, str):
+        return {"label": "", "recording": ", each sentence in the style heard in its recording"}[settings.style]
+    return f", in the style {' + '.join(f'{weight:g} {name}' for name, weight in settings.style.items())}"
 
 
 def _system(params: Params, paths: Paths, name: str) -> str:

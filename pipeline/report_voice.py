@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.evaluation import SCORES, SENTENCES
 from pipeline.report_html import card, cell, definitions, details, heading, listening, paragraph, section, table
 from pipeline.report_pictures import flac, mel_of, mel_png
+from pipeline.report_styles import style_part
 from tts.audio.files import read_audio
 from tts.audio.mel_definition import MelDefinition
 from tts.config import build
@@ -86,6 +87,7 @@ def voice_section(name: str, settings: str, *, means: Means, scores: Path, audio
         heading("Listen"),
         paragraph(_ANCHORS),
         *_cards(_spread(sentences), scores, audio),
+        style_part(scores / "styles.parquet"),
     )
 
 

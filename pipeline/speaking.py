@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from operator import itemgetter
@@ -16,6 +16,7 @@ import torch
 from pipeline.ledger import Loss, loss, write_ledger
 from pipeline.parallel import Executor, ThisProcess
 from tts.audio.files import write_wav
+from tts.data.features import CorpusFeatures
 from tts.data.tables import UTTERANCES, read_table, write_table
 from tts.errors import ConfigError, DataError, TextError
 from tts.interfaces import Inventory
@@ -24,7 +25,7 @@ from tts.text.frontend import Frontend
 from tts.training.processes import choose_device
 
 if TYPE_CHECKING:  # worker processes import this module and need no params
-    from pipeline.params import Params
+    from pipeline.params import Params, VoiceSettings
     from pipeline.paths import Paths
     from pipeline.runtime import Runtime
     from pipeline.stage import Stage
@@ -78,8 +79,8 @@ def voice_folders(params: Params, paths: Paths, runtime: Runtime, name: str | No
     return VoiceFolders(paths.model(settings.acoustic), paths.model(settings.vocoder), device)
 
 
-def draw_utterances(index: Path, inventory: Inventory, *, limit: int) -> list[Row]:
-    """Rows of the test split that a voice can say, sorted by id; a limit keeps a fair draw of speakers.
+def draw_utterances(index: Path, inventory: Inventory, *, limit: int, split: str = "test") -> list[Row]:
+    """Rows of a split that a voice can say, sorted by id; a limit keeps a fair draw of speakers.
 
     Raises:
         DataError: there is none.
@@ -87,13 +88,43 @@ def draw_utterances(index: Path, inventory: Inventory, *, limit: int) -> list[Ro
     rows = [
         row
         for row in read_table(index / "utterances.parquet", UTTERANCES)
-        if row["split"] == "test" and row["speaker"] in inventory.speakers and row["style"] in inventory.styles
+        if row["split"] == split and row["speaker"] in inventory.speakers and row["style"] in inventory.styles
     ]
     if not rows:
-        raise DataError(f"{index}: the test split has no clip of the voice's speakers; raise split.test in params.yaml")
+        raise DataError(
+            f"{index}: the {split} split has no clip of the voice's speakers; change `split` in params.yaml"
+        )
     # In the order of a hash, so that the draw changes little when clips are added.
     drawn = sorted(rows, key=lambda row: hashlib.sha256(row["utterance_id"].encode()).digest())[:limit]
     return sorted(drawn, key=itemgetter("utterance_id"))
+
+
+def in_style(rows: Sequence[Row], settings: VoiceSettings, folders: VoiceFolders, paths: Paths) -> list[Row]:
+    """Give rows with what they are spoken in as `style`: their label, a mix, or the vector of their recording.
+
+    Raises:
+        ConfigError: the voice does not know the style, or hears none in recordings.
+    """
+    if settings.style == "label":
+        return list(rows)
+    if settings.style == "recording":
+        return [
+            {**row, "style": style} for row, style in zip(rows, _heard(rows, settings, folders, paths), strict=True)
+        ]
+    folders.load().styles.told([settings.style])
+    return [{**row, "style": settings.style} for row in rows]
+
+
+def _heard(
+    rows: Sequence[Row], settings: VoiceSettings, folders: VoiceFolders, paths: Paths
+) -> Iterator[tuple[float, ...]]:
+    """Styles of recordings, heard alone by one thread: sums in another order would change their bytes."""
+    if folders.device == "cpu":
+        torch.set_num_threads(1)
+    styles, corpus = folders.load().styles, settings.corpus
+    features = CorpusFeatures(paths.corpus(corpus), paths.mel(corpus), index=paths.index(corpus))
+    for row in rows:
+        yield tuple(styles.of_mels([features.mel(row["utterance_id"])])[0].tolist())
 
 
 def speak_utterances(
@@ -102,7 +133,7 @@ def speak_utterances(
     """Speak utterances from their text into ``<utterance_id>.wav`` and synthesized.parquet; give those that cannot be.
 
     Args:
-        rows: of the index.
+        rows: of the index, perhaps in another style (`in_style`).
         folders: of the voice.
         frontend: reads the texts.
         folder: an existing, empty folder.

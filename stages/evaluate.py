@@ -1,7 +1,7 @@
 """Measure a voice beside ground truth, copy-synthesis and Griffin-Lim.
 
 Reads data/audio/<voice>, models/<run> of both runs, data/corpus/<corpus> and data/features/<corpus>, writes
-data/scores/<voice> (a table of scores, and the anchors' audio) and metrics/voices/<voice>.json.
+data/scores/<voice> (a table of scores, the anchors' audio, and styles that are heard) and metrics/voices/<voice>.json.
 Example: ``tts evaluate demo``.
 """
 
@@ -14,6 +14,7 @@ def run(voice: str) -> None:
     from pipeline.output import replaced_directory, write_json
     from pipeline.speaking import voice_folders
     from pipeline.stage import stage
+    from pipeline.style_space import write_styles
 
     with stage("evaluate", voice) as current:
         params, paths = current.params, current.paths
@@ -29,6 +30,7 @@ def run(voice: str) -> None:
         )
         with replaced_directory(paths.scores(voice)) as folder:
             means = evaluate(plan, folder, current)
+            write_styles(plan, folder)
         write_json(paths.voice_metrics(voice), means)
         current.say(f"wrote {paths.scores(voice)}")
         current.say(", ".join(f"{name} {each['mean']:.3g}" for name, each in means["voice"].items()))

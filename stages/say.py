@@ -1,8 +1,8 @@
 """Speak any text with a trained voice.
 
 Reads the two models/<run> of a voice in params.yaml, writes a WAV. Example:
-``tts say "Good morning." -o morning.wav --voice demo --speaker annie --style calm --duration-scale 1.1``. With
-``--speaker-reference recording.wav`` a voice trained on speaker vectors speaks like whoever is heard there.
+``tts say "Good morning." -o morning.wav --voice demo --speaker annie --style calm=0.3,lively=0.7``. A voice trained on
+speaker vectors speaks like ``--speaker-reference``, one that learned styles in the style of ``--style-reference``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Annotated
 import typer
 
 _Name = Annotated[str | None, typer.Option(help="May be left out where there is only one.")]
+_Paths = list[Path] | None
+_Texts = list[str] | None
 _Scale = Annotated[float, typer.Option(min=0.1, max=10, help="A factor; 1 leaves it as it is.")]
 
 
@@ -23,11 +25,13 @@ def run(
     voice: _Name = None,
     language: Annotated[str, typer.Option(help="Of the text, as the corpus calls it.")] = "en",
     speaker: _Name = None,
-    speaker_reference: Annotated[
-        list[Path] | None,
-        typer.Option(help="Recordings of someone to speak like, in place of --speaker; may be given several times."),
-    ] = None,
-    style: _Name = None,
+    speaker_reference: Annotated[_Paths, typer.Option(help="Recordings of whom to speak like, not --speaker.")] = None,
+    style: Annotated[str | None, typer.Option(help="A name, or a mix: calm=0.3,lively=0.7.")] = None,
+    style_reference: Annotated[_Paths, typer.Option(help="Recordings whose mean style to take, not --style.")] = None,
+    style_token: Annotated[_Texts, typer.Option(help="Weight of a GST token, 3=0.4, or of a head's, 1:3=0.4.")] = None,
+    style_dimension: Annotated[_Texts, typer.Option(help="Move a learned style, 5=2.0, in deviations.")] = None,
+    style_temperature: Annotated[float, typer.Option(min=0, help="Draw a style so many deviations around.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of what is drawn; the same seed gives the same speech.")] = 0,
     pitch_scale: _Scale = 1.0,
     energy_scale: _Scale = 1.0,
     duration_scale: _Scale = 1.0,
@@ -38,6 +42,7 @@ def run(
     from pipeline.paths import Paths
     from pipeline.runtime import load_runtime
     from pipeline.speaking import voice_folders
+    from pipeline.style_options import StyleOptions
     from pipeline.vectors import reference_vector
     from tts.audio.files import write_wav
     from tts.errors import ConfigError
@@ -47,16 +52,18 @@ def run(
 
     if speaker is not None and speaker_reference:
         raise ConfigError("--speaker and --speaker-reference both say who speaks; give one of them")
+    asked = StyleOptions(style, style_reference, style_token, style_dimension, style_temperature, seed)
     params, paths, runtime = load_params(Path()), Paths(Path()), load_runtime(Path())
     loaded = voice_folders(params, paths, runtime, voice).load()
     waveform = Synthesizer(loaded, build_frontend(params.text)).say(
         text,
         language=language,
         speaker=reference_vector(speaker_reference) if speaker_reference else speaker,
-        style=style,
+        style=asked.of(loaded),
         controls=Controls(pitch_scale=pitch_scale, energy_scale=energy_scale, duration_scale=duration_scale),
+        seed=seed,
     )
-    sample_rate = loaded.inventory.mel.sample_rate
+    rate = loaded.inventory.mel.sample_rate
     with replaced_file(output) as temporary:
-        write_wav(temporary, waveform, sample_rate=sample_rate)
-    typer.echo(f"say: wrote {output}, {len(waveform) / sample_rate:.1f} s of speech")
+        write_wav(temporary, waveform, sample_rate=rate)
+    typer.echo(f"say: wrote {output}, {len(waveform) / rate:.1f} s of speech")

@@ -187,7 +187,7 @@ def jinhan():
     """Tacotron 2-VAE, and its tensors as jinhan has them, with those that are never used."""
     network = _tacotron2(symbols.jinhan(), {"style": "vae", "vae": _SMALL_VAE})
     theirs = _tacotron2_state(network, "transcript_embedding")
-    del theirs["styles.weight"]
+    del theirs["styles.weight"], theirs["styles.deviation"]
     unused = ("speaker_embedding.weight", "emotion_embedding.linear_layer.weight", "vae_gst.ref_encoder.convs.0.bias")
     return network, theirs | {name: torch.zeros(3) for name in unused}
 

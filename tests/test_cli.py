@@ -192,6 +192,7 @@ def test_systems_are_listed_as_json(project):
     assert set(by_name) == {
         "acoustic/fastspeech",
         "acoustic/fastspeech2",
+        "acoustic/gst_tacotron",
         "acoustic/tacotron2",
         "vocoders/griffin_lim",
         "vocoders/hifigan",

@@ -204,7 +204,7 @@ class AttendedSpeech(Spoken):
 
 
 class AcousticModel(Protocol):
-    """Phones to mel; an nn.Module too.
+    """Phones to mel; an nn.Module too. One of several styles has a `style_space` (see tts.layers.style_space).
 
     Attributes:
         level: whether the pitch and energy of its batches are those of phones or of frames.

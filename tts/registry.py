@@ -12,6 +12,7 @@ from tts.interfaces import Kind, System
 SYSTEMS: Mapping[str, Kind] = {
     "acoustic/fastspeech": "acoustic",
     "acoustic/fastspeech2": "acoustic",
+    "acoustic/gst_tacotron": "acoustic",
     "acoustic/tacotron2": "acoustic",
     "vocoders/griffin_lim": "vocoder",
     "vocoders/hifigan": "vocoder",

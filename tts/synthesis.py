@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -31,8 +32,11 @@ from tts.interfaces import (
     Unconditional,
     Vocoder,
 )
+from tts.layers.embedding import position
+from tts.layers.style_space import StyleSpace
 from tts.models import LoadedModel, load_kind
 from tts.phones import SILENCE
+from tts.styles import Style, VoiceStyles
 from tts.text.frontend import Frontend, speakable
 
 logger = logging.getLogger(__name__)
@@ -57,12 +61,12 @@ class Line:
     Attributes:
         phones: labels, silences included.
         speaker: name, or a vector, for voices that are told their speakers by vectors; None = the only one there is.
-        style: name; None = the only one there is.
+        style: name, mix of names, or vector (see `tts.styles`); None = the only one there is.
     """
 
     phones: tuple[str, ...]
     speaker: str | SpeakerVector | None = None
-    style: str | None = None
+    style: Style | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,7 @@ class Voice:
 
     Attributes:
         inventory: the acoustic model's symbols, speakers and styles, and the mel definition of both.
+        styles: what may be done with its styles.
     """
 
     def __init__(self, acoustic: LoadedModel, vocoder: LoadedModel, *, device: torch.device | str = "cpu") -> None:
@@ -100,6 +105,8 @@ class Voice:
         self._acoustic = cast(AcousticModel, acoustic.network)
         self._vocoder = cast(Vocoder, vocoder.network)
         self._device = torch.device(device)
+        space: StyleSpace | None = getattr(acoustic.network, "style_space", None)
+        self.styles = VoiceStyles(self.inventory.styles, space, self.inventory.mel, device=self._device)
 
     @classmethod
     def load(cls, acoustic: Path, vocoder: Path, *, device: torch.device | str = "cpu") -> Voice:
@@ -127,14 +134,15 @@ class Voice:
             remedy = f"it tells {unknown}0 from {unknown}1, so set text.stress to true"
         raise TextError(f"the voice never heard the phone {unknown!r}, it knows {_shown(symbols, unknown)}; {remedy}")
 
-    def speak(self, lines: Sequence[Line], *, controls: Controls = _NEUTRAL) -> list[Speech]:
-        """Say several lines; each sounds as it would alone.
+    def speak(self, lines: Sequence[Line], *, controls: Controls = _NEUTRAL, seed: int = 0) -> list[Speech]:
+        """Say several lines; each sounds as it would alone, and the same each time.
 
         Whoever is given by a vector has the mean and range of pitch of the known speaker who is nearest.
 
         Args:
             lines: what to say.
             controls: of all lines; where they are arrays, [lines, phones].
+            seed: of what a model draws, if it does.
 
         Raises:
             ConfigError: a speaker or style is unknown, or must be named, or the voice knows its speakers by name only.
@@ -144,7 +152,8 @@ class Voice:
         for start in range(0, len(lines), _BATCH):
             batch = lines[start : start + _BATCH]
             longest = max(len(line.phones) for line in batch)
-            speeches += self._speak_batch(batch, controls.rows(start, start + _BATCH, longest).to(self._device))
+            with _seeded(self._device, seed):  # anew for each batch, so that a line does not depend on those before
+                speeches += self._speak_batch(batch, controls.rows(start, start + _BATCH, longest).to(self._device))
         return speeches
 
     @torch.inference_mode()
@@ -159,7 +168,7 @@ class Voice:
             torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self._device),
             torch.tensor([len(each) for each in ids], device=self._device),
             **self._speakers([line.speaker for line in lines]),
-            style_ids=self._name_ids([line.style for line in lines], self.inventory.styles, "style"),
+            **self.styles.told([line.style for line in lines]),
             controls=controls,
         )
         if isinstance(spoken, AttendedSpeech):
@@ -184,12 +193,13 @@ class Voice:
         given = {row: torch.tensor(each) for row, each in enumerate(speakers) if isinstance(each, tuple)}
         names = [None if isinstance(each, tuple) else each for each in speakers]
         if not given:
-            return {"speaker_ids": self._name_ids(names, self.inventory.speakers, "speaker")}
+            ids = [position(name, self.inventory.speakers, "speaker") for name in names]
+            return {"speaker_ids": torch.tensor(ids, device=self._device)}
         space = self._space()
         ids = [
             int(space.nearest(given[row].to(self._device)))
             if row in given
-            else _position(name, self.inventory.speakers, "speaker")
+            else position(name, self.inventory.speakers, "speaker")
             for row, name in enumerate(names)
         ]
         vectors = space.means[ids]
@@ -205,9 +215,6 @@ class Voice:
                 "or train it with model.speaker 'vector' or 'both'"
             )
         return space
-
-    def _name_ids(self, names: Sequence[str | None], known: Sequence[str], what: str) -> Tensor:
-        return torch.tensor([_position(name, known, what) for name in names], device=self._device)
 
 
 class Synthesizer:
@@ -240,8 +247,9 @@ class Synthesizer:
         *,
         language: str,
         speaker: str | SpeakerVector | None = None,
-        style: str | None = None,
+        style: Style | None = None,
         controls: Controls = _NEUTRAL,
+        seed: int = 0,
     ) -> Waveform:
         """Speak a text of any length, sentence by sentence.
 
@@ -249,8 +257,9 @@ class Synthesizer:
             text: as written.
             language: of the text, as the front end calls it.
             speaker: name or vector; None = the only one there is.
-            style: name; None = the only one there is.
+            style: name, mix of names, or vector; None = the only one there is.
             controls: pitch, energy and speed.
+            seed: of what a model draws, if it does.
 
         Returns:
             [samples] in [-1, 1].
@@ -261,7 +270,7 @@ class Synthesizer:
         """
         sentences = split_sentences(self.frontend.normalize(text, language))
         lines = [Line(phones, speaker, style) for phones in self.pronounce(sentences, language)]
-        return np.concatenate([speech.waveform for speech in self.voice.speak(lines, controls=controls)])
+        return np.concatenate([speech.waveform for speech in self.voice.speak(lines, controls=controls, seed=seed)])
 
     def pronounce(self, texts: Sequence[str], language: str) -> list[tuple[str, ...]]:
         """Phones of normalized texts, with the silences that the voice has learned.
@@ -292,6 +301,14 @@ def split_sentences(text: str) -> list[str]:
     return sentences
 
 
+@contextmanager
+def _seeded(device: torch.device, seed: int) -> Iterator[None]:
+    """Let torch draw from a seed, and go on afterwards as if it had not."""
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
 def _shown(symbols: Sequence[str], unknown: str) -> str:
     if len(symbols) <= _SHOWN:
         return " ".join(symbols)
@@ -302,12 +319,3 @@ def _warn(lines: Sequence[Line], failures: Sequence[str]) -> None:
     for line, failure in zip(lines, failures, strict=True):
         if failure:
             logger.warning("attention failed in %r: %s", " ".join(line.phones), failure)
-
-
-def _position(name: str | None, known: Sequence[str], what: str) -> int:
-    if name is None and len(known) <= 1:
-        return 0
-    if name in known:
-        return known.index(name)
-    problem = f"{what} must be named" if name is None else f"{what} {name!r} is unknown"
-    raise ConfigError(f"{problem}; the voice has: {', '.join(known) or 'none'}")

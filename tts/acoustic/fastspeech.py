@@ -32,9 +32,10 @@ from torch import Tensor, nn
 from tts.config import config
 from tts.errors import ConfigError
 from tts.interfaces import AcousticBatch, Controls, Inventory, Spoken, System
-from tts.layers.cbhg import Cbhg, CbhgConfig
+from tts.layers.cbhg import CbhgConfig, CbhgPostNet
 from tts.layers.embedding import name_table
 from tts.layers.masking import length_mask, masked
+from tts.layers.style_space import StyleSpace
 from tts.layers.transformer import Transformer, TransformerConfig, require_divided
 from tts.layers.variance import Predictor, PredictorConfig, repeat_to_frames, whole_frames
 from tts.losses.reconstruction import masked_mse
@@ -101,7 +102,7 @@ class FastSpeech(nn.Module):
         self.durations = Predictor(config.hidden, config.duration)
         self.decoder = Transformer(config.hidden, config.decoder)
         self.mel = nn.Linear(config.hidden, n_mels)
-        self.postnet = _PostNet(n_mels, config.postnet) if config.postnet else None
+        self.postnet = CbhgPostNet(n_mels, config.postnet) if config.postnet else None
         self.mel_mean, self.mel_std = statistics.mel_mean, statistics.mel_std
         self.silence_id = inventory.symbols.index(SILENCE) if SILENCE in inventory.symbols else None
 
@@ -119,16 +120,28 @@ class FastSpeech(nn.Module):
         timed = self._follow(batch)
         return masked(self._decode(timed)[-1], timed.mask)
 
+    @property
+    def style_space(self) -> StyleSpace | None:
+        """Its styles as vectors, as `speak` takes them; None where there is only one."""
+        return None if self.styles is None else StyleSpace(self.styles.weight)
+
     def speak(
-        self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, style_ids: Tensor, controls: Controls
+        self,
+        phones: Tensor,
+        lengths: Tensor,
+        *,
+        speaker_ids: Tensor,
+        style_ids: Tensor,
+        controls: Controls,
+        style: Tensor | None = None,
     ) -> Spoken:
-        """Speak padded phones [batch, phones].
+        """Speak padded phones [batch, phones]; a style [batch, hidden] goes before its id.
 
         Raises:
             ConfigError: pitch or energy are to be scaled.
         """
         _refuse_prosody(controls)
-        hidden, mask = self._encode(phones, lengths, speaker_ids=speaker_ids, style_ids=style_ids)
+        hidden, mask = self._encode(phones, lengths, speaker_ids=speaker_ids, style_ids=style_ids, style=style)
         minimum = mask if self.silence_id is None else mask & (phones != self.silence_id)
         log_durations = self.durations(hidden, mask).squeeze(-1)
         durations = whole_frames(log_durations.expm1() * controls.duration_scale, minimum)
@@ -144,13 +157,14 @@ class FastSpeech(nn.Module):
         return _in_time(hidden, self.durations(hidden, mask).squeeze(-1), batch.durations, batch.mel.shape[1])
 
     def _encode(
-        self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, style_ids: Tensor
+        self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, style_ids: Tensor, style: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         mask = length_mask(lengths, phones.shape[1])
         hidden: Tensor = self.encoder(self.symbols(phones), mask)
-        for table, ids in ((self.speakers, speaker_ids), (self.styles, style_ids)):
-            if table is not None:
-                hidden = hidden + table(ids).unsqueeze(1)
+        if self.speakers is not None:
+            hidden = hidden + self.speakers(speaker_ids).unsqueeze(1)
+        if self.styles is not None:
+            hidden = hidden + (self.styles(style_ids) if style is None else style).unsqueeze(1)
         return hidden, mask
 
     def _decode(self, timed: _Timed) -> list[Tensor]:
@@ -159,20 +173,6 @@ class FastSpeech(nn.Module):
         if self.postnet is not None:
             mels.append(mels[0] + self.postnet(mels[0], timed.mask))
         return [mel * self.mel_std + self.mel_mean for mel in mels]
-
-
-class _PostNet(nn.Module):
-    """Gives the residual to be added to a mel."""
-
-    def __init__(self, n_mels: int, config: CbhgConfig) -> None:
-        super().__init__()
-        self.cbhg = Cbhg(n_mels, config)
-        self.residual = nn.Linear(2 * config.hidden, n_mels)
-
-    def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
-        """Give [batch, frames, mels] for the same."""
-        residual: Tensor = self.residual(self.cbhg(mel, mask))
-        return residual
 
 
 def _in_time(hidden: Tensor, log_durations: Tensor, durations: Tensor, num_frames: int) -> _Timed:

@@ -42,6 +42,7 @@ from tts.layers.harmonics import HarmonicMel
 from tts.layers.masking import length_mask, masked
 from tts.layers.postnet import PostNet, PostNetConfig
 from tts.layers.speaker_vectors import SpeakerVectors
+from tts.layers.style_space import StyleSpace
 from tts.layers.transformer import Transformer, TransformerConfig, require_divided
 from tts.layers.variance import (
     NUM_PLACES,
@@ -190,6 +191,11 @@ class FastSpeech2(nn.Module):
         varied = self._follow(batch)
         return masked(self._decode(varied)[-1], varied.mask)
 
+    @property
+    def style_space(self) -> StyleSpace | None:
+        """Its styles as vectors, as `speak` takes them; None where there is only one."""
+        return None if self.styles is None else StyleSpace(self.styles.weight)
+
     def speak(  # noqa: PLR0913 - what is said, by whom, and how
         self,
         phones: Tensor,
@@ -200,14 +206,16 @@ class FastSpeech2(nn.Module):
         controls: Controls,
         given: Prosody = Prosody(),
         speaker_vectors: Tensor | None = None,
+        style: Tensor | None = None,
     ) -> Spoken:
         """Speak padded phones [batch, phones]; controls act on what is predicted, not on what is given.
 
         Speaker vectors [batch, SPEAKER_VECTOR_SIZE] may describe anyone; pitch then has the moments of `speaker_ids`.
+        A style [batch, hidden] goes before its id.
         """
         if speaker_vectors is None and self.speaker_vectors is not None:
             speaker_vectors = self.speaker_vectors.means[speaker_ids]
-        hidden, mask = self._encode(phones, lengths, self._manner(speaker_ids, style_ids, speaker_vectors))
+        hidden, mask = self._encode(phones, lengths, self._manner(speaker_ids, style_ids, speaker_vectors, style))
         minimum = mask if self.silence_id is None else mask & (phones != self.silence_id)
         varied = self.variance(hidden, mask, speaker_ids=speaker_ids, minimum=minimum, given=given, controls=controls)
         mel = masked(self._decode(varied)[-1], varied.mask)
@@ -244,9 +252,12 @@ class FastSpeech2(nn.Module):
                     f"{tuple(expected)}; variance.level is {self.level!r}, load {name} of the same level"
                 )
 
-    def _manner(self, speaker_ids: Tensor, style_ids: Tensor, speaker_vectors: Tensor | None) -> list[Tensor]:
+    def _manner(
+        self, speaker_ids: Tensor, style_ids: Tensor, speaker_vectors: Tensor | None, style: Tensor | None = None
+    ) -> list[Tensor]:
         """What says who speaks and how: some [batch, hidden]."""
-        known = ((self.speakers, speaker_ids), (self.styles, style_ids), (self.speaker_vectors, speaker_vectors))
+        styled = (self.styles, style_ids) if style is None else (nn.Identity(), style)
+        known = ((self.speakers, speaker_ids), styled, (self.speaker_vectors, speaker_vectors))
         return [layer(values) for layer, values in known if layer is not None]
 
     def _encode(self, phones: Tensor, lengths: Tensor, manner: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -30,28 +30,23 @@ parameters there and 28,874,625 here.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from tts.config import config
-from tts.errors import ConfigError
-from tts.interfaces import AcousticBatch, AttendedSpeech, Controls, Inventory, System
-from tts.layers.alignments import attended_durations, diagonality, failures, guided_attention_loss
-from tts.layers.attention import Attended, AttentionConfig, LocationSensitiveAttention, Memory
-from tts.layers.embedding import name_table
-from tts.layers.masking import MaskedBatchNorm1d, MaskedConv1d, length_mask, masked
+from tts.interfaces import AcousticBatch, Inventory, System
+from tts.layers.attention import AdditiveAttention, Attended, AttentionConfig, Memory
+from tts.layers.attentive import AttentiveConfig, AttentiveModel, Decoded, frames_before
+from tts.layers.masking import MaskedBatchNorm1d, MaskedConv1d
 from tts.layers.postnet import PostNet, PostNetConfig
+from tts.layers.prenet import PreNet, require_prenet
 from tts.layers.recurrent import LstmState, run_lstm
-from tts.layers.style import GstConfig, StyleCentroids, TokenStyle, VaeConfig, VariationalStyle, kl_terms, sampled
-from tts.losses.reconstruction import masked_mean, masked_mse
+from tts.layers.style import GstConfig, TokenStyle, VaeConfig, VariationalStyle, kl_terms
+from tts.losses.reconstruction import masked_mse
 
 
 @config
@@ -95,27 +90,11 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         """Refuse a decoder without a pre-net."""
-        if not self.prenet or min(self.prenet) < 1:
-            raise ValueError(f"prenet must be positive numbers, at least one, not {list(self.prenet)}")
+        require_prenet("prenet", self.prenet)
 
 
 @config
-class SpeakingConfig:
-    """When to stop, and how freely attention moves.
-
-    Attributes:
-        gate_threshold: probability of the end from which on a sentence is over.
-        max_frames_per_phone: a sentence without an end is cut there.
-        window: phones that attention may move ahead in a step, never going back; None = it moves freely.
-    """
-
-    gate_threshold: float = Field(default=0.5, gt=0, lt=1)
-    max_frames_per_phone: int = Field(default=40, gt=0)
-    window: int | None = Field(default=None, gt=0)
-
-
-@config
-class Config:
+class Config(AttentiveConfig):
     """The paper's network by default.
 
     Attributes:
@@ -125,9 +104,7 @@ class Config:
         style: none (a table, where there are several), vae or gst.
         vae, gst: how these learn it.
         combine: whether a learned style is added to every encoded phone, or put beside it.
-        guided_sigma: width of the diagonal of the term `guided`, as a share of the sentence.
-        end_weight: of the last step of a sentence in the term `gate`; other steps have 1.
-        speaking: when to stop.
+        guided_sigma, end_weight, speaking: as `AttentiveConfig` says.
     """
 
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
@@ -137,9 +114,6 @@ class Config:
     vae: VaeConfig = Field(default_factory=VaeConfig)
     gst: GstConfig = Field(default_factory=GstConfig)
     combine: Literal["add", "concatenate"] = "add"
-    guided_sigma: float = Field(default=0.4, gt=0)
-    end_weight: float = Field(default=1.0, gt=0)
-    speaking: SpeakingConfig = Field(default_factory=SpeakingConfig)
 
     def __post_init__(self) -> None:
         """Refuse tokens that cannot be added to phones."""
@@ -150,54 +124,23 @@ class Config:
             )
 
 
-class _Decoded(NamedTuple):
-    """Standardised mel [batch, steps * frames per step, mels], gate logits [batch, steps] and their alignment."""
-
-    mel: Tensor
-    gate: Tensor
-    alignment: Tensor
-
-
-@dataclass(frozen=True)
-class _Followed:
-    """What came of a batch: mels in log-mel units, the decoder's and the post-net's, and what led to them."""
-
-    mels: list[Tensor]
-    mask: Tensor
-    decoded: _Decoded
-    posterior: tuple[Tensor, Tensor] | None
-
-
-class Tacotron2(nn.Module):
+class Tacotron2(AttentiveModel):
     """Phones to mel.
 
     Raises:
         ConfigError: the inventory lacks symbols, speakers, styles or statistics.
     """
 
-    level: Literal["phone", "frame"] = "phone"
+    name = "tacotron2"
 
     def __init__(self, config: Config, inventory: Inventory) -> None:
-        super().__init__()
-        statistics = inventory.statistics
-        if not inventory.symbols or not inventory.speakers or not inventory.styles or statistics is None:
-            raise ConfigError(
-                "tacotron2 needs symbols, speakers, styles and statistics; train it on a corpus with an index"
-            )
-        self._config = config
         n_mels, hidden = inventory.mel.n_mels, config.encoder.hidden
-        self.symbols = nn.Embedding(len(inventory.symbols), hidden)
-        self.speakers = name_table(inventory.speakers, hidden)
-        self.style = _style(n_mels, config)
-        self.styles = (
-            StyleCentroids(len(inventory.styles), self.style.neutral)
-            if self.style
-            else name_table(inventory.styles, hidden)
-        )
+        super().__init__(config, inventory, hidden=hidden, symbols=hidden, style=_style(n_mels, config))
+        self._free_bits = config.vae.free_bits
+        self.adds_style = _adds(config)
         self.encoder = _Encoder(config.encoder)
         self.decoder = _Decoder(n_mels, _memory_width(config), config.decoder)
         self.postnet = PostNet(n_mels, config.postnet) if config.postnet else None
-        self.mel_mean, self.mel_std = statistics.mel_mean, statistics.mel_std
 
     def loss(self, batch: AcousticBatch) -> dict[str, Tensor]:
         """Named terms.
@@ -207,172 +150,12 @@ class Tacotron2(nn.Module):
         nats, and active_units, the latent dimensions in use, to be logged.
         """
         followed = self._follow(batch)
-        steps = self._steps(batch.mel_lengths)
-        alignment, phones = followed.decoded.alignment, batch.phone_lengths
         named = zip(("mel", "mel_postnet"), followed.mels, strict=False)
         terms = {name: masked_mse(mel, batch.mel, followed.mask) for name, mel in named}
-        terms["gate"] = _end_loss(followed.decoded.gate, steps, end_weight=self._config.end_weight)
-        terms["guided"] = guided_attention_loss(alignment, steps, phones, sigma=self._config.guided_sigma)
-        terms["diagonality"] = diagonality(alignment.detach(), steps, phones)
+        terms |= self._attention_terms(followed.decoded, batch)
         if followed.posterior is not None:
-            terms |= kl_terms(*followed.posterior, free_bits=self._config.vae.free_bits)
+            terms |= kl_terms(*followed.posterior, free_bits=self._free_bits)
         return terms
-
-    def teacher_forced(self, batch: AcousticBatch) -> Tensor:
-        """Mel [batch, frames, mels], each step after the batch's own frames; zero beyond each length."""
-        followed = self._follow(batch)
-        return masked(followed.mels[-1], followed.mask)
-
-    def pictures(self, batch: AcousticBatch) -> dict[str, Tensor]:
-        """Attention [batch, phones, steps] that follows the recording."""
-        return {"attention": self._follow(batch).decoded.alignment.transpose(1, 2)}
-
-    def encode_style(self, mel: Tensor, mel_lengths: Tensor) -> Tensor:
-        """Style of recordings.
-
-        Args:
-            mel: log-mel [batch, frames, mels].
-            mel_lengths: [batch] frames.
-
-        Returns:
-            [batch, dims]: the latent means, or the weights of all tokens, head by head.
-
-        Raises:
-            ConfigError: the network learned no style from recordings.
-        """
-        return self._learned_style().encode(self._standard(mel, length_mask(mel_lengths, mel.shape[1])), mel_lengths)
-
-    @torch.no_grad()
-    def finish(self, batches: Iterable[AcousticBatch]) -> None:
-        """Keep the mean style of each style's clips; a style without clips stays neutral."""
-        if self.style is None:
-            return
-        assert isinstance(self.styles, StyleCentroids)
-        totals = torch.zeros_like(self.styles.weight, dtype=torch.float64)
-        counts = totals.new_zeros(len(totals), 1)
-        for batch in batches:
-            totals.index_add_(0, batch.style_ids, self.encode_style(batch.mel, batch.mel_lengths).double())
-            counts.index_add_(0, batch.style_ids, counts.new_ones(len(batch.style_ids), 1))
-        means = (totals / counts.clamp(min=1)).to(self.styles.weight.dtype)
-        self.styles.weight.copy_(torch.where(counts > 0, means, self.style.neutral))
-
-    def speak(
-        self,
-        phones: Tensor,
-        lengths: Tensor,
-        *,
-        speaker_ids: Tensor,
-        style_ids: Tensor,
-        controls: Controls,
-        style: Tensor | None = None,
-    ) -> AttendedSpeech:
-        """Speak padded phones [batch, phones]; pitch and energy of what is said are not known.
-
-        Args:
-            phones: ids.
-            lengths: [batch].
-            speaker_ids: [batch].
-            style_ids: [batch]; a learned style is the mean of its clips.
-            controls: have no effect here and must be 1.
-            style: [batch, dims] as `encode_style` gives them, in place of the style of the ids.
-
-        Raises:
-            ConfigError: a control is not 1, or `style` does not fit the network.
-        """
-        _refuse(controls)
-        memory = self._memory(phones, lengths, speaker_ids, self._spoken_style(style_ids, style))
-        decoded, steps, ended = self._speak_steps(memory, lengths)
-        frames_per_step = self._config.decoder.frames_per_step
-        frames = steps * frames_per_step
-        mask = length_mask(frames, decoded.mel.shape[1])
-        alignment = masked(decoded.alignment, length_mask(steps, decoded.alignment.shape[1]))
-        return AttendedSpeech(
-            mel=masked(self._finished(decoded.mel, mask)[-1], mask),
-            mel_lengths=frames,
-            durations=attended_durations(alignment, steps, frames_per_step),
-            alignment=alignment,
-            failures=failures(alignment, steps, lengths, ended=ended.tolist()),
-        )
-
-    def _follow(self, batch: AcousticBatch) -> _Followed:
-        """Go through the network with the batch's own frames before each step."""
-        mask = length_mask(batch.mel_lengths, batch.mel.shape[1])
-        mel = self._standard(batch.mel, mask)
-        posterior, style = self._heard_style(mel, batch.mel_lengths)
-        embedded = self._embedded_ids(batch.style_ids) if style is None else self._learned_style().embed(style)
-        memory = self._memory(batch.phones, batch.phone_lengths, batch.speaker_ids, embedded)
-        decoded = self.decoder(memory, mel)
-        return _Followed(self._finished(decoded.mel[:, : mel.shape[1]], mask), mask, decoded, posterior)
-
-    def _speak_steps(self, memory: Memory, lengths: Tensor) -> tuple[_Decoded, Tensor, Tensor]:
-        """Speak until every item has come to its end or its limit: steps of each, and whether it came to an end."""
-        settings, state = self._config.speaking, self.decoder.start(memory)
-        limits = self._steps(lengths * settings.max_frames_per_phone)
-        threshold = math.log(settings.gate_threshold / (1 - settings.gate_threshold))
-        steps, ended = limits.clone(), torch.zeros_like(limits, dtype=torch.bool)
-        spoken: list[_Decoded] = []
-        while len(spoken) < int(steps.max()):
-            decoded, state = self.decoder.step(memory, state, settings.window)
-            spoken.append(decoded)
-            ending = (decoded.gate[:, 0] > threshold) & (len(spoken) <= steps) & ~ended
-            steps = torch.where(ending, len(spoken), steps)
-            ended |= ending
-        return _Decoded(*(torch.cat(parts, dim=1) for parts in zip(*spoken, strict=True))), steps, ended
-
-    def _memory(self, phones: Tensor, lengths: Tensor, speaker_ids: Tensor, style: Tensor | None) -> Memory:
-        """Encode phones, with the speaker and the embedded style [batch, width] told to each."""
-        mask = length_mask(lengths, phones.shape[1])
-        hidden: Tensor = self.encoder(self.symbols(phones), mask, lengths)
-        if self.speakers is not None:
-            hidden = hidden + self.speakers(speaker_ids).unsqueeze(1)
-        if style is not None:
-            beside = style.unsqueeze(1).expand(-1, hidden.shape[1], -1)
-            hidden = hidden + beside if _adds(self._config) else torch.cat((hidden, beside), dim=2)
-        return self.decoder.attention.remember(masked(hidden, mask), mask)
-
-    def _heard_style(self, mel: Tensor, lengths: Tensor) -> tuple[tuple[Tensor, Tensor] | None, Tensor | None]:
-        """The posterior, where there is one, and the style [batch, dims] of a standardised mel; None = none learned."""
-        if isinstance(self.style, VariationalStyle):
-            mean, log_variance = self.style.posterior(mel, lengths)
-            return (mean, log_variance), sampled(mean, log_variance) if self.training else mean
-        return None, None if self.style is None else self.style.encode(mel, lengths)
-
-    def _spoken_style(self, style_ids: Tensor, style: Tensor | None) -> Tensor | None:
-        if style is None:
-            return self._embedded_ids(style_ids)
-        learned = self._learned_style()
-        if style.shape != (len(style_ids), learned.dims):
-            raise ConfigError(
-                f"style has shape {tuple(style.shape)}, not ({len(style_ids)}, {learned.dims}); "
-                "give one vector for each sentence, as encode_style does"
-            )
-        return learned.embed(style)
-
-    def _embedded_ids(self, style_ids: Tensor) -> Tensor | None:
-        if self.styles is None:
-            return None
-        rows: Tensor = self.styles(style_ids)
-        return rows if self.style is None else self.style.embed(rows)
-
-    def _learned_style(self) -> VariationalStyle | TokenStyle:
-        if self.style is None:
-            raise ConfigError("the model learned no style from recordings; train one with style: vae or gst")
-        return self.style
-
-    def _finished(self, mel: Tensor, mask: Tensor) -> list[Tensor]:
-        """Give the decoder's mel and, where there is a post-net, the better one after it, in log-mel units."""
-        mels = [mel]
-        if self.postnet is not None:
-            mels.append(mel + self.postnet(mel, mask))
-        return [each * self.mel_std + self.mel_mean for each in mels]
-
-    def _standard(self, mel: Tensor, mask: Tensor) -> Tensor:
-        return masked((mel - self.mel_mean) / self.mel_std, mask)
-
-    def _steps(self, frames: Tensor) -> Tensor:
-        """Steps that it takes to say so many frames."""
-        size = self._config.decoder.frames_per_step
-        return (frames + size - 1) // size
 
 
 class _Encoder(nn.Module):
@@ -418,18 +201,18 @@ class _Decoder(nn.Module):
 
     def __init__(self, n_mels: int, memory: int, config: DecoderConfig) -> None:
         super().__init__()
-        self._n_mels, self._frames_per_step = n_mels, config.frames_per_step
-        self.prenet = _PreNet(n_mels, config.prenet, config.prenet_dropout)
+        self._n_mels, self.frames_per_step = n_mels, config.frames_per_step
+        self.prenet = PreNet(n_mels, config.prenet, config.prenet_dropout, bias=False)
         self.attention_rnn = nn.LSTMCell(config.prenet[-1] + memory, config.attention_rnn)
-        self.attention = LocationSensitiveAttention(config.attention_rnn, memory, config.attention)
+        self.attention = AdditiveAttention(config.attention_rnn, memory, config.attention)
         self.rnn = nn.LSTM(config.attention_rnn + memory, config.rnn, batch_first=True)
         self.dropout = nn.Dropout(config.dropout)
         self.mel = nn.Linear(config.rnn + memory, n_mels * config.frames_per_step)
         self.gate = nn.Linear(config.rnn + memory, 1)
 
-    def forward(self, memory: Memory, mel: Tensor) -> _Decoded:
+    def forward(self, memory: Memory, mel: Tensor) -> Decoded:
         """Follow a standardised mel [batch, frames, mels]; its last step may be filled up."""
-        prompts = self.prenet(self._before(mel))
+        prompts = self.prenet(frames_before(mel, self.frames_per_step))
         state = self.start(memory)
         asked, read, alignment = [], [], []
         for prompt in prompts.unbind(dim=1):
@@ -438,7 +221,7 @@ class _Decoder(nn.Module):
             read.append(state.read)
             alignment.append(state.attended.weights)
         decoded, _ = self._answer(torch.stack(asked, dim=1), torch.stack(read, dim=1), None)
-        return _Decoded(*decoded, torch.stack(alignment, dim=1))
+        return Decoded(*decoded, torch.stack(alignment, dim=1))
 
     def start(self, memory: Memory) -> _State:
         """Give the state before the first step: silence was said, nothing was read."""
@@ -447,18 +230,12 @@ class _Decoder(nn.Module):
         nothing = values.new_zeros(batch, values.shape[2])
         return _State(values.new_zeros(batch, self._n_mels), (zero, zero), nothing, self.attention.start(memory), None)
 
-    def step(self, memory: Memory, state: _State, window: int | None) -> tuple[_Decoded, _State]:
+    def step(self, memory: Memory, state: _State, window: int | None) -> tuple[Decoded, _State]:
         """Say the frames of one step."""
         state = self._attend(self.prenet(state.frame.unsqueeze(1)).squeeze(1), memory, state, window)
         (mel, gate), answering = self._answer(state.asking[0].unsqueeze(1), state.read.unsqueeze(1), state.answering)
         alignment = state.attended.weights.unsqueeze(1)
-        return _Decoded(mel, gate, alignment), state._replace(frame=mel[:, -1], answering=answering)
-
-    def _before(self, mel: Tensor) -> Tensor:
-        """The frame before each step, [batch, steps, mels]; before the first there is a mean one."""
-        steps = -(-mel.shape[1] // self._frames_per_step)
-        last = mel[:, self._frames_per_step - 1 :: self._frames_per_step][:, : steps - 1]
-        return F.pad(last, (0, 0, 1, 0))
+        return Decoded(mel, gate, alignment), state._replace(frame=mel[:, -1], answering=answering)
 
     def _attend(self, prompt: Tensor, memory: Memory, state: _State, window: int | None = None) -> _State:
         asking = self.attention_rnn(torch.cat((prompt, state.read), dim=1), state.asking)
@@ -471,51 +248,6 @@ class _Decoder(nn.Module):
         both = torch.cat((self.dropout(hidden), read), dim=2)
         mel = self.mel(both).view(len(both), -1, self._n_mels)
         return (mel, self.gate(both).squeeze(2)), state
-
-
-class _PreNet(nn.Module):
-    """A bottleneck for the frame before, whose dropout stays on: without it speech repeats itself or falls apart."""
-
-    def __init__(self, n_mels: int, channels: tuple[int, ...], dropout: float) -> None:
-        super().__init__()
-        pairs = zip((n_mels, *channels), channels, strict=False)
-        self.layers = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in pairs)
-        self._dropout, self._channels = dropout, list(channels)
-
-    def forward(self, frames: Tensor) -> Tensor:
-        """Give [batch, steps, channels] for frames [batch, steps, mels]."""
-        for layer, kept in zip(self.layers, self._kept(*frames.shape[:2]), strict=True):
-            frames = torch.relu(layer(frames)) * kept
-        return frames
-
-    def _kept(self, batch: int, steps: int) -> list[Tensor]:
-        """Factors on the outputs of each layer, [batch or 1, steps, channels]."""
-        device = next(self.parameters()).device
-        if self.training:
-            draw = torch.rand(batch, steps, sum(self._channels), device=device)
-        else:  # step by step, so that the draw of a step does not depend on how many come after it
-            draw = torch.stack([torch.rand(sum(self._channels), device=device) for _ in range(steps)]).unsqueeze(0)
-        kept = (draw >= self._dropout) / (1 - self._dropout)
-        return list(torch.split(kept, self._channels, dim=2))
-
-
-def _end_loss(logits: Tensor, steps: Tensor, *, end_weight: float) -> Tensor:
-    """Cross-entropy of the end, of logits [batch, steps] against the last one of `steps` [batch]; padding is left out.
-
-    The network must not only know the end but know it there: what follows is never said.
-    """
-    truth = F.one_hot(steps - 1, logits.shape[1]).to(logits.dtype)
-    weight = logits.new_tensor(end_weight)
-    entropy = F.binary_cross_entropy_with_logits(logits, truth, pos_weight=weight, reduction="none")
-    return masked_mean(entropy, length_mask(steps, logits.shape[1]))
-
-
-def _refuse(controls: Controls) -> None:
-    for name, scale in controls.changed("pitch_scale", "energy_scale", "duration_scale").items():
-        raise ConfigError(
-            f"{name} {scale:g} has no effect on tacotron2, whose speech is not built from pitch, "
-            "energy and durations; leave it at 1, or use a voice of fastspeech2"
-        )
 
 
 def _style(n_mels: int, config: Config) -> VariationalStyle | TokenStyle | None:

@@ -37,7 +37,7 @@ def understand(state: Weights, given: Given) -> Understood:
 
 
 def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename tensors; the one style starts as the prior's mean.
+    """Rename tensors; the one style and how far clips stray from it are the prior's.
 
     Raises:
         CheckpointError: tensors are missing or left over.
@@ -45,7 +45,8 @@ def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     state = Weights(state)
     modules = [("symbols", _TABLE), *tacotron2.modules(state), *_style(state)]
     ours = tacotron2.without_layer_number(renamed(state, modules, unused=_UNUSED))
-    return ours | {"styles.weight": torch.zeros(1, len(state["vae_gst.fc1.weight"]))}
+    dims = len(state["vae_gst.fc1.weight"])
+    return ours | {"styles.weight": torch.zeros(1, dims), "styles.deviation": torch.ones(dims)}
 
 
 def _style(state: Weights) -> Iterator[tuple[str, str]]:

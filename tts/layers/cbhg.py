@@ -72,6 +72,20 @@ class Cbhg(nn.Module):
         return masked(unpacked, mask)
 
 
+class CbhgPostNet(nn.Module):
+    """Gives the residual to be added to a mel."""
+
+    def __init__(self, n_mels: int, config: CbhgConfig) -> None:
+        super().__init__()
+        self.cbhg = Cbhg(n_mels, config)
+        self.residual = nn.Linear(2 * config.hidden, n_mels)
+
+    def forward(self, mel: Tensor, mask: Tensor) -> Tensor:
+        """Give [batch, frames, mels] for the same."""
+        residual: Tensor = self.residual(self.cbhg(mel, mask))
+        return residual
+
+
 class _NormedConvolution(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel: int, *, linear: bool = False) -> None:
         super().__init__()
@@ -93,7 +107,10 @@ class _Highway(nn.Module):
         nn.init.constant_(self.gate.bias, _CLOSED)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        return torch.lerp(hidden, F.relu(self.change(hidden)), self.gate(hidden).sigmoid())
+        changed = F.relu(self.change(hidden))
+        # Written out, since lerp refuses factors of mixed precision.
+        passed: Tensor = hidden + self.gate(hidden).sigmoid() * (changed - hidden)
+        return passed
 
 
 def _pooled(hidden: Tensor) -> Tensor:

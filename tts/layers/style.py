@@ -1,10 +1,13 @@
-"""Style from a reference mel: a variational autoencoder's latent vector, or weights of learned tokens.
+"""Style from a reference mel: a variational autoencoder's latent vector, weights of learned tokens, or plain prosody.
 
-A style is one vector per clip: the VAE's latent, or the weights of all tokens, head by head. Either can be kept,
-averaged, mixed and given back, so both modules have the same two ways: `encode` a mel, `embed` a style.
+A style is one vector per clip: the VAE's latent, the weights of all tokens, head by head, or the vector of the
+reference encoder itself. Any can be kept, averaged, mixed and given back, so all modules have the same two ways:
+`encode` a mel, `embed` a style.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import torch
 from pydantic import Field
@@ -54,6 +57,19 @@ class GstConfig:
         """Refuse heads that do not divide the width."""
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+
+
+@config
+class ProsodyConfig:
+    """Skerry-Ryan et al. 2018, https://arxiv.org/abs/1803.09047.
+
+    Attributes:
+        reference: encoder of the mel.
+        dims: of the embedding of prosody.
+    """
+
+    reference: ReferenceEncoderConfig = Field(default_factory=ReferenceEncoderConfig)
+    dims: int = Field(default=128, gt=0)
 
 
 class VariationalStyle(nn.Module):
@@ -129,21 +145,73 @@ class TokenStyle(nn.Module):
         return projected.view(len(self.tokens), self.heads, -1)
 
 
+class ProsodyStyle(nn.Module):
+    """Style as a vector without a prior, which carries what one recording's prosody is.
+
+    Attributes:
+        dims: of a style.
+        neutral: the style [dims] that says nothing.
+    """
+
+    neutral: Tensor
+
+    def __init__(self, n_mels: int, config: ProsodyConfig) -> None:
+        super().__init__()
+        self.dims = config.dims
+        self.reference = ReferenceEncoder(n_mels, config.reference)
+        self.output = nn.Linear(config.reference.hidden, config.dims)
+        self.register_buffer("neutral", torch.zeros(config.dims), persistent=False)
+
+    def encode(self, mel: Tensor, lengths: Tensor) -> Tensor:
+        """Style [batch, dims] from -1 to 1 of mel [batch, frames, mels]."""
+        return torch.tanh(self.output(self.reference(mel, lengths)))
+
+    def embed(self, style: Tensor) -> Tensor:
+        """Give styles [batch, dims] as they are."""
+        return style
+
+
 class StyleCentroids(nn.Module):
-    """The mean style of each name, found once training has ended.
+    """The mean style of each name, and how far clips stray from the mean of all, found once training has ended.
 
     The buffer has an embedding's name, so that runs that start from this model take its rows over by their names.
+
+    Attributes:
+        weight: [styles, dims], the mean of each name's training clips.
+        deviation: [dims], the standard deviation of all training clips; 1 where there were none.
     """
 
     weight: Tensor
+    deviation: Tensor
 
     def __init__(self, num_styles: int, neutral: Tensor) -> None:
         super().__init__()
         self.register_buffer("weight", neutral.repeat(num_styles, 1))
+        self.register_buffer("deviation", torch.ones_like(neutral))
 
     def forward(self, style_ids: Tensor) -> Tensor:
         """Give [batch, dims] for style ids [batch]."""
         return self.weight[style_ids]
+
+    @torch.no_grad()
+    def keep(self, heard: Iterable[tuple[Tensor, Tensor]], *, neutral: Tensor) -> None:
+        """Find them.
+
+        Args:
+            heard: style ids [batch] and styles [batch, dims] of training clips.
+            neutral: [dims], what a name without clips becomes.
+        """
+        totals = torch.zeros_like(self.weight, dtype=torch.float64)
+        squares, counts = torch.zeros_like(totals[0]), totals.new_zeros(len(totals), 1)
+        for style_ids, styles in heard:
+            totals.index_add_(0, style_ids, styles.double())
+            counts.index_add_(0, style_ids, counts.new_ones(len(style_ids), 1))
+            squares += styles.double().square().sum(dim=0)
+        means = (totals / counts.clamp(min=1)).to(self.weight.dtype)
+        self.weight.copy_(torch.where(counts > 0, means, neutral))
+        if count := float(counts.sum()):
+            variance = squares / count - (totals.sum(dim=0) / count).square()
+            self.deviation.copy_(variance.clamp(min=0).sqrt())
 
 
 def sampled(mean: Tensor, log_variance: Tensor) -> Tensor:
