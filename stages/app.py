@@ -18,6 +18,7 @@ import typer
 
 from stages import (
     align,
+    compare,
     doctor,
     download,
     evaluate,
@@ -29,6 +30,7 @@ from stages import (
     prosody,
     report,
     say,
+    score,
     synthesize,
     systems,
     train,
@@ -90,6 +92,8 @@ _STAGES: dict[str, Callable[..., None]] = {
 }
 _OTHERS: dict[str, Callable[..., None]] = {
     "say": say.run,
+    "score": score.run,
+    "compare": compare.run,
     "pronounce": pronounce.run,
     "doctor": doctor.run,
     "why": why.run,
