@@ -39,6 +39,10 @@ SCORES = pa.schema(
 """Rows of scores.parquet; the value is null where there is a reason."""
 
 
+TOGETHER = 4
+"""Clips that a worker gets at once: scores of one may take seconds."""
+
+
 @dataclass(frozen=True)
 class Measuring:
     """How clips are measured; picklable.

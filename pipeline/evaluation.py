@@ -17,6 +17,7 @@ import torch
 
 from pipeline.clip_scores import (
     SCORES,
+    TOGETHER,
     ClipFiles,
     Measuring,
     means_of,
@@ -114,6 +115,7 @@ def evaluate(plan: Plan, folder: Path, current: Stage) -> dict[str, dict[str, An
         store=current.store(),
         executor=current.executor,
         label=f"evaluate {current.item}",
+        chunk=TOGETHER,
     )
     scores = [row for name in sorted(clips) for row in score_rows(name, results, plan.settings.metrics)]
     write_table(folder / "scores.parquet", scores, SCORES)

@@ -9,7 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.clip_scores import SCORES, ClipFiles, Measuring, Row, means_of, score_clip, score_rows, values_by_row
+from pipeline.clip_scores import (
+    SCORES,
+    TOGETHER,
+    ClipFiles,
+    Measuring,
+    Row,
+    means_of,
+    score_clip,
+    score_rows,
+    values_by_row,
+)
 from pipeline.comparison import as_json as compared_as_json
 from pipeline.comparison import compare
 from pipeline.fingerprint import code_key, content_key
@@ -201,7 +211,13 @@ def _measure(files: Mapping[str, ClipFiles], request: Request, code: str, store:
         chosen = {name: each for name, each in files.items() if name.rpartition("/")[2] == row}
         keys = {name: content_key(code, measuring.content(), each.content()) for name, each in chosen.items()}
         results = map_cached(
-            partial(_score_readable, measuring), chosen, keys=keys, store=store, executor=executor, label=f"score {row}"
+            partial(_score_readable, measuring),
+            chosen,
+            keys=keys,
+            store=store,
+            executor=executor,
+            label=f"score {row}",
+            chunk=TOGETHER,
         )
         rows += [each for name in sorted(chosen) for each in score_rows(name, results, measuring.metrics)]
     return rows
