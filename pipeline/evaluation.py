@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,22 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
-from pipeline.fingerprint import file_key
-from pipeline.incremental import Fields, Results, map_cached
+from pipeline.clip_scores import (
+    SCORES,
+    TOGETHER,
+    ClipFiles,
+    Measuring,
+    means_of,
+    score_clip,
+    score_row,
+    score_rows,
+    values_by_row,
+)
+from pipeline.fingerprint import code_key
+from pipeline.incremental import map_cached
+from pipeline.known_voices import known_voices
 from pipeline.speaking import SPOKEN, VoiceFolders
-from tts.audio.files import read_audio, write_wav
+from tts.audio.files import write_wav
 from tts.audio.mel_definition import MelDefinition, require_equal
 from tts.audio.prosody import PitchSettings
 from tts.config import build, to_plain
@@ -27,9 +39,8 @@ from tts.data.tables import read_metadata, read_table, write_table
 from tts.errors import DataError
 from tts.interfaces import Inventory
 from tts.metrics.duration import TimedPhones
-from tts.metrics.intervals import interval
-from tts.metrics.scoring import Take, score
 from tts.metrics.settings import EvaluateSettings
+from tts.metrics.speakers import KnownVoices
 from tts.metrics.speed import real_time_factor
 from tts.synthesis import Line, Voice
 from tts.vocoders.griffin_lim import Config as GriffinLimConfig
@@ -43,17 +54,6 @@ Waveform = npt.NDArray[np.float32]
 
 ROWS = ("voice", "copy_synthesis", "ground_truth", "griffin_lim")
 """The voice and its anchors: its vocoder on true mels, the recordings, and Griffin-Lim on true mels."""
-
-SCORES = pa.schema(
-    [
-        ("utterance_id", pa.string()),
-        ("row", pa.string()),
-        ("metric", pa.string()),
-        ("value", pa.float64()),
-        ("reason", pa.string()),
-    ]
-)
-"""Rows of scores.parquet; the value is null where there is a reason."""
 
 SENTENCES = pa.schema([(name, pa.string()) for name in ("utterance_id", "speaker", "style", "language", "text")])
 """Rows of utterances.parquet, which carries the mel definition in its metadata."""
@@ -80,30 +80,16 @@ class Plan:
     index: Path
     settings: EvaluateSettings
 
+    def measuring(self) -> Measuring:
+        """How clips are measured."""
+        definition, weights = self.features().mel_definition, self.settings.wv_mos
+        return Measuring(
+            definition, self.settings.metrics, Path(weights) if weights else None, stated_rate=definition.sample_rate
+        )
+
     def features(self) -> CorpusFeatures:
         """Give the corpus, opened once in each process."""
         return _open(self)
-
-
-@dataclass(frozen=True)
-class _Clip:
-    """A clip on disk to be measured; picklable. Attributes as those of `Take`; `pitch` is its speaker's."""
-
-    waveform: Path
-    recording: Path
-    in_step: bool
-    predicted: TimedPhones | None
-    aligned: TimedPhones | None
-    pitch: PitchSettings
-
-    def content(self) -> list[Any]:
-        """All that its scores depend on."""
-        return [
-            file_key(self.waveform),
-            file_key(self.recording),
-            self.in_step,
-            *map(str, (self.predicted, self.aligned, self.pitch)),
-        ]
 
 
 def evaluate(plan: Plan, folder: Path, current: Stage) -> dict[str, dict[str, Any]]:
@@ -120,20 +106,18 @@ def evaluate(plan: Plan, folder: Path, current: Stage) -> dict[str, dict[str, An
     """
     spoken = _read_spoken(plan)
     _write_anchors(plan, folder / "audio", spoken, current)
-    pitch = read_pitch(plan.prosody)
-    clips = {
-        f"{each['utterance_id']}/{row}": clip for each in spoken for row, clip in _clips(plan, folder, pitch, each)
-    }
-    shared = (plan.features().mel_definition, plan.settings.metrics)
+    measuring = plan.measuring()
+    clips = dict(_clips(plan, folder, spoken, _voices(plan, folder, spoken, current)))
     results = map_cached(
-        partial(_score_clip, *shared),
+        partial(score_clip, measuring),
         clips,
-        keys=current.utterance_keys({name: clip.content() for name, clip in clips.items()}, *map(str, shared)),
+        keys=current.utterance_keys({name: clip.content() for name, clip in clips.items()}, *measuring.content()),
         store=current.store(),
         executor=current.executor,
         label=f"evaluate {current.item}",
+        chunk=TOGETHER,
     )
-    scores = [row for name in sorted(clips) for row in _score_rows(name, results, plan.settings.metrics)]
+    scores = [row for name in sorted(clips) for row in score_rows(name, results, plan.settings.metrics)]
     write_table(folder / "scores.parquet", scores, SCORES)
     _write_sentences(folder / "utterances.parquet", plan, [row["utterance_id"] for row in spoken])
     # Timings differ from run to run, so they stand in the metrics only.
@@ -142,18 +126,8 @@ def evaluate(plan: Plan, folder: Path, current: Stage) -> dict[str, dict[str, An
 
 def summarize(scores: Sequence[Row], settings: EvaluateSettings) -> dict[str, dict[str, Any]]:
     """Give mean, low, high and n by row and metric; a metric without any value is absent."""
-    values: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for score_row in scores:
-        if score_row["value"] is not None:
-            values[score_row["row"], score_row["metric"]].append(score_row["value"])
-    return {
-        row: {
-            metric: asdict(interval(values[row, metric], seed=settings.seed))
-            for metric in settings.metrics
-            if values[row, metric]
-        }
-        for row in ROWS
-    }
+    values = values_by_row(scores)
+    return {row: means_of(values[row], settings.metrics, seed=settings.seed) for row in ROWS}
 
 
 def read_pitch(prosody: Path) -> dict[str, PitchSettings]:
@@ -213,40 +187,42 @@ def _write_anchors_of(plan: Plan, audio: Path, name: str) -> None:
         write_wav(audio / row / f"{name}.wav", waveform, sample_rate=definition.sample_rate)
 
 
-def _clips(plan: Plan, folder: Path, pitch: Mapping[str, PitchSettings], spoken: Row) -> Iterator[tuple[str, _Clip]]:
-    features, name = plan.features(), spoken["utterance_id"]
-    predicted = TimedPhones(spoken["phones"], spoken["durations"])
-    aligned = TimedPhones(list(features.utterances[name].phones), features.prosody(name).durations.tolist())
-    files = {row: folder / "audio" / row / f"{name}.wav" for row in ROWS[1:]}
-    clip = partial(_Clip, recording=files["ground_truth"], pitch=pitch[features.utterances[name].speaker])
-    yield "voice", clip(plan.spoken / f"{name}.wav", in_step=False, predicted=predicted, aligned=aligned)
-    for row, file in files.items():
-        yield row, clip(file, in_step=True, predicted=None, aligned=None)
+def _clips(
+    plan: Plan, folder: Path, spoken: Sequence[Row], voices: Mapping[str, KnownVoices]
+) -> Iterator[tuple[str, ClipFiles]]:
+    """Clips to be measured, called ``<utterance_id>/<row>``."""
+    features, pitch = plan.features(), read_pitch(plan.prosody)
+    for each in spoken:
+        name = each["utterance_id"]
+        said = features.utterances[name]
+        files = {row: folder / "audio" / row / f"{name}.wav" for row in ROWS[1:]}
+        clip = partial(
+            ClipFiles,
+            recording=files["ground_truth"],
+            pitch=pitch[said.speaker],
+            text=said.text,
+            language=said.language,
+            voices=voices.get(name),
+        )
+        predicted = TimedPhones(each["phones"], each["durations"])
+        aligned = TimedPhones(list(said.phones), features.prosody(name).durations.tolist())
+        yield f"{name}/voice", clip(plan.spoken / f"{name}.wav", in_step=False, predicted=predicted, aligned=aligned)
+        yield from ((f"{name}/{row}", clip(file, in_step=True)) for row, file in files.items())
 
 
-def _score_clip(definition: MelDefinition, metrics: Collection[str], clip: _Clip) -> Fields:
-    torch.set_num_threads(1)
-    rate = definition.sample_rate
-    waveform, recording = (
-        read_audio(path, sample_rate=rate, stated_rate=rate) for path in (clip.waveform, clip.recording)
+def _voices(plan: Plan, folder: Path, spoken: Sequence[Row], current: Stage) -> dict[str, KnownVoices]:
+    """The speakers that clips are compared with, by utterance id; none where nobody asks."""
+    if not {"speaker_similarity", "speaker_similarity_other"} & set(plan.settings.metrics):
+        return {}
+    utterances = plan.features().utterances
+    names = [each["utterance_id"] for each in spoken]
+    return known_voices(
+        {name: folder / "audio" / "ground_truth" / f"{name}.wav" for name in names},
+        {name: utterances[name].speaker for name in names},
+        code=code_key("pipeline.known_voices"),
+        store=current.store(),
+        executor=current.executor,
     )
-    take = Take(waveform, recording, in_step=clip.in_step, predicted=clip.predicted, aligned=clip.aligned)
-    return {"scores": np.array(json.dumps(asdict(score(take, definition, clip.pitch, metrics))))}
-
-
-def _score_rows(clip: str, results: Results, metrics: Collection[str]) -> Iterator[Row]:
-    """Rows of scores.parquet of a clip."""
-    name, _, row = clip.rpartition("/")
-    if clip in results.rejected:
-        why = results.rejected[clip]
-        measured = (metric for metric in metrics if metric != "real_time_factor")
-        yield from (_score_row(name, row, metric, reason=f"{why.reason}: {why.detail}") for metric in measured)
-        return
-    found = json.loads(str(results.read(clip, "scores")))
-    for metric, value in found["values"].items():
-        yield _score_row(name, row, metric, value=value)
-    for metric, reason in found["reasons"].items():
-        yield _score_row(name, row, metric, reason=reason)
 
 
 def _speeds(plan: Plan, spoken: Sequence[Row], *, threads: int) -> list[Row]:
@@ -267,16 +243,12 @@ def _speeds(plan: Plan, spoken: Sequence[Row], *, threads: int) -> list[Row]:
         }
         for row, make in makers.items():
             factor = real_time_factor(make, sample_rate=features.mel_definition.sample_rate)
-            rows.append(_score_row(name, row, "real_time_factor", value=factor))
+            rows.append(score_row(name, row, "real_time_factor", value=factor))
     return rows
 
 
 def _say(voice: Voice, line: Line) -> Waveform:
     return voice.speak([line])[0].waveform
-
-
-def _score_row(name: str, row: str, metric: str, *, value: float | None = None, reason: str = "") -> Row:
-    return {"utterance_id": name, "row": row, "metric": metric, "value": value, "reason": reason}
 
 
 @torch.inference_mode()

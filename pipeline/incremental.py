@@ -91,7 +91,7 @@ class Results:
         return Rejected(*json.loads(str(self.read(utterance_id, "rejected"))))
 
 
-def map_cached(
+def map_cached(  # noqa: PLR0913 - where, what and how are apart
     function: Callable[[Item], Fields | Rejected],
     items: Mapping[str, Item],
     *,
@@ -99,6 +99,7 @@ def map_cached(
     store: Path,
     executor: Executor,
     label: str,
+    chunk: int = _CHUNK,
 ) -> Results:
     """Compute what the store lacks, in parallel, and give access to all results.
 
@@ -112,6 +113,7 @@ def map_cached(
         store: folder that outlives the call.
         executor: where.
         label: of the progress bar.
+        chunk: clips that go to a worker together; fewer where each takes seconds, so that no worker waits long.
     """
     store.mkdir(parents=True, exist_ok=True)
     _sweep(store)
@@ -119,7 +121,7 @@ def map_cached(
     present = {member.partition(".")[0] for member in places}
     missing = [name for name in sorted(items) if keys[name] not in present]
     parts = [_Part(name, keys[name], items[name]) for name in missing]
-    chunks = [parts[start : start + _CHUNK] for start in range(0, len(parts), _CHUNK)]
+    chunks = [parts[start : start + chunk] for start in range(0, len(parts), chunk)]
     crashed = _compute(partial(_compute_chunk, function, store), chunks, executor, label)
     if missing:
         places |= _places(_chunks(store) - {place.path for place in places.values()})

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.evaluation import SCORES, SENTENCES
+from pipeline.clip_scores import SCORES
+from pipeline.evaluation import SENTENCES
 from pipeline.report_html import card, cell, definitions, details, heading, listening, paragraph, section, table
 from pipeline.report_pictures import flac, mel_of, mel_png
 from pipeline.report_styles import style_part
@@ -49,10 +50,23 @@ _METRICS = {
     "dnsmos_sig": _Metric("DNSMOS signal", "1 to 5", "↑", "the same for the speech alone"),
     "dnsmos_bak": _Metric("DNSMOS background", "1 to 5", "↑", "the same for noise around it"),
     "dnsmos_p808": _Metric("DNSMOS P.808", "1 to 5", "↑", "opinion predicted from the signal (P.808)"),
+    "wv_mos": _Metric("WV-MOS", "1 to 5", "↑", "opinion predicted by wav2vec 2.0"),
+    "wer": _Metric("WER", "share", "↓", "words that a recogniser mishears; ground truth is what it reaches at best"),
+    "cer": _Metric("CER", "share", "↓", "the same for characters"),
+    "speaker_similarity": _Metric(
+        "Speaker similarity", "cosine", "↑", "of speaker vectors, with other recordings of the speaker"
+    ),
+    "speaker_similarity_other": _Metric(
+        "Similarity to another", "cosine", "↓", "the same with the most similar of the other speakers"
+    ),
+    "pesq": _Metric("PESQ", "1 to 4.6", "↑", "wideband, of clips in step with the recording"),
+    "stoi": _Metric("STOI", "at most 1", "↑", "intelligibility of clips in step with the recording"),
+    "estoi": _Metric("ESTOI", "at most 1", "↑", "the same, extended to noise that comes and goes"),
     "mcd_db": _Metric("MCD", "dB", "↓", "mel-cepstral distortion, 13 cepstra of the log-mel, along a DTW path"),
     "mel_l1": _Metric("Mel L1", "nepers", "↓", "mean difference of log-mels along the path"),
     "mr_stft": _Metric("MR-STFT", "", "↓", "multi-resolution STFT distance of clips in step with the recording"),
     "log_f0_rmse": _Metric("log-F0 RMSE", "nepers", "↓", "melody where both are voiced; 0.058 is a semitone"),
+    "log_f0_correlation": _Metric("log-F0 correlation", "-1 to 1", "↑", "whether the melodies move alike"),
     "vuv_error": _Metric("V/UV error", "share", "↓", "frames voiced in one and unvoiced in the other"),
     "energy_mae_db": _Metric("Energy MAE", "dB", "↓", "mean difference in level along the path"),
     "duration_mae_ms": _Metric("Duration MAE", "ms", "↓", "predicted phones against the aligned recording"),

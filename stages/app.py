@@ -18,6 +18,7 @@ import typer
 
 from stages import (
     align,
+    compare,
     doctor,
     download,
     evaluate,
@@ -30,6 +31,7 @@ from stages import (
     prosody,
     report,
     say,
+    score,
     synthesize,
     systems,
     teach,
@@ -95,6 +97,8 @@ _STAGES: dict[str, Callable[..., None]] = {
 _OTHERS: dict[str, Callable[..., None]] = {
     "say": say.run,
     "vocode": vocode.run,
+    "score": score.run,
+    "compare": compare.run,
     "pronounce": pronounce.run,
     "import-checkpoint": import_checkpoint.run,
     "doctor": doctor.run,

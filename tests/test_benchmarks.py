@@ -14,6 +14,7 @@ import torch
 from conftest import ROOT
 from praatio import textgrid as praat
 
+from pipeline.parallel import ThisProcess
 from tts.alignment.utterances import serial_map
 from tts.audio.files import write_wav
 from tts.audio.prosody import f0
@@ -41,6 +42,7 @@ sys.modules["feature_reading"] = feature_reading  # as a script finds what lies 
 sys.modules["made_speech"] = load("made_speech")
 sys.modules["training_references"] = training_references = load("training_references")
 features, full_size, training = load("features"), load("full_size"), load("training")
+metrics_order = load("metrics_order")
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +178,36 @@ class TestFeatureReading:
         assert sum(seconds) / 3600 == pytest.approx(23.9, rel=0.05)
         assert 0.98 <= min(seconds) < 2
         assert 9.9 < max(seconds) <= 10
+
+
+class TestMetricsOrder:
+    @pytest.fixture
+    def values(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        monkeypatch.setattr(metrics_order, "MEASURED", ("mel_l1", "mr_stft"))
+        time = np.arange(12000) / 22050
+        for number in range(6):
+            voice = sum(np.sin(2 * np.pi * (120 + number) * k * time) / k for k in range(1, 20)) * (
+                np.sin(20 * time) + 1.1
+            )
+            (tmp_path / "clips").mkdir(exist_ok=True)
+            write_wav(tmp_path / "clips" / f"{number}.wav", 0.1 * voice.astype(np.float32), sample_rate=22050)
+        metrics_order.make_rungs(tmp_path / "clips", tmp_path / "rungs", limit=6)
+        return metrics_order.measure(tmp_path / "rungs", None, ThisProcess())
+
+    def test_rungs_are_told_apart_and_a_recording_is_no_distance_from_itself(self, values):
+        found = metrics_order.as_json(values)
+        assert found["means"]["ground_truth"]["mel_l1"]["mean"] == 0
+        assert found["neighbours"]["mr_stft"][0] == found["neighbours"]["mr_stft"][-1] == 1
+        assert {len(told) for told in found["neighbours"].values()} == {len(metrics_order.RUNGS) - 1}
+        lines = metrics_order.table(values)
+        assert lines[1].startswith("mel_l1 ↓ ")
+        assert lines[1].count("[") == len(metrics_order.RUNGS)
+
+    def test_noise_is_as_loud_as_its_ratio_says(self):
+        recording = np.sin(np.arange(40000) / 9).astype(np.float32)
+        noise = metrics_order._noisy(recording, snr_db=10) - recording
+        assert np.square(recording).mean() / np.square(noise).mean() == pytest.approx(10, rel=0.03)
 
 
 class TestTraining:

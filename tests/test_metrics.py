@@ -19,14 +19,20 @@ from tts.errors import ConfigError
 from tts.metrics.cepstral import mel_cepstra, mel_cepstral_distortion
 from tts.metrics.duration import TimedPhones, duration_mae_ms
 from tts.metrics.energy import energy_mae_db
-from tts.metrics.intervals import Interval, interval
+from tts.metrics.intelligibility import stoi
+from tts.metrics.intervals import Interval, interval, paired_difference
 from tts.metrics.measurable import NotMeasurableError
 from tts.metrics.naturalness import dnsmos
-from tts.metrics.pitch import log_f0_rmse, voicing_error
+from tts.metrics.packages import installed_packages, require_package
+from tts.metrics.perceived_quality import pesq
+from tts.metrics.pitch import log_f0_correlation, log_f0_rmse, voicing_error
+from tts.metrics.recognition import recognise
 from tts.metrics.scoring import Take, score
-from tts.metrics.settings import METRICS, EvaluateSettings
+from tts.metrics.settings import METRICS, USUAL_METRICS, EvaluateSettings
+from tts.metrics.speakers import KnownVoices
 from tts.metrics.spectral import mel_l1, multi_resolution_stft
 from tts.metrics.speed import real_time_factor
+from tts.metrics.transcription import character_error_rate, edit_distance, word_error_rate, words_of
 from tts.metrics.warping import warping_path
 
 MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0)
@@ -58,6 +64,15 @@ def cheapest_cost(distances: np.ndarray) -> float:
     return total[-1, -1]
 
 
+def every_path(row, column):
+    """All monotonic paths from (0, 0), one by one."""
+    if row == column == 0:
+        yield [(0, 0)]
+    for back in ((row - 1, column), (row, column - 1), (row - 1, column - 1)):
+        if min(back) >= 0:
+            yield from ([*path, (row, column)] for path in every_path(*back))
+
+
 class TestWarping:
     @pytest.mark.parametrize(("n", "m"), [(1, 1), (1, 7), (9, 1), (2, 2), (40, 57), (63, 31)])
     def test_path_is_the_cheapest(self, n, m):
@@ -66,6 +81,14 @@ class TestWarping:
         cost = np.linalg.norm(ours[rows] - theirs[columns], axis=1).sum()
         distances = np.linalg.norm(ours[:, None] - theirs[None], axis=2)
         assert cost == pytest.approx(cheapest_cost(distances))
+
+    @pytest.mark.parametrize(("n", "m"), [(1, 4), (3, 3), (4, 5), (5, 4)])
+    def test_no_path_of_all_there_are_is_cheaper(self, n, m):
+        ours, theirs = random_walk(n, 5), random_walk(m, 6)
+        distances = np.linalg.norm(ours[:, None] - theirs[None], axis=2)
+        rows, columns = warping_path(ours, theirs)
+        costs = [sum(distances[pair] for pair in path) for path in every_path(n - 1, m - 1)]
+        assert distances[rows, columns].sum() == pytest.approx(min(costs))
 
     @settings(max_examples=40, deadline=None)
     @given(st.integers(1, 30), st.integers(1, 30), st.integers(0, 99))
@@ -116,6 +139,21 @@ class TestPitchEnergyDuration:
         with pytest.raises(NotMeasurableError, match="voiced in both"):
             log_f0_rmse(np.array([0, 100.0]), np.array([100, 0.0]))
 
+    def test_melodies_that_move_alike_correlate_whatever_their_register_and_range(self):
+        ours = np.array([100, 0, 120, 150, 130.0])
+        assert log_f0_correlation(ours, 2 * ours) == pytest.approx(1)
+        assert log_f0_correlation(ours, ours**3) == pytest.approx(1)
+        assert log_f0_correlation(ours, np.divide(1e4, ours, where=ours > 0, out=np.zeros(5))) == pytest.approx(-1)
+
+    def test_log_f0_correlation_by_hand(self):
+        # Of 0, 1, 2 and 0, 2, 1 in octaves, it is 1 / 2.
+        assert log_f0_correlation(np.array([100, 200, 400.0]), np.array([100, 400, 200.0])) == pytest.approx(0.5)
+
+    @pytest.mark.parametrize("theirs", [[200, 200, 200.0], [0, 0, 150.0]])
+    def test_log_f0_correlation_of_no_movement_is_not_measurable(self, theirs):
+        with pytest.raises(NotMeasurableError, match=r"does not move|fewer than two"):
+            log_f0_correlation(np.array([100, 120, 150.0]), np.array(theirs))
+
     def test_voicing_error_is_a_share(self):
         assert voicing_error(np.array([0, 1, 1, 0.0]), np.array([0, 9, 0, 0.0])) == 0.25
 
@@ -160,6 +198,116 @@ class TestSpectral:
             multi_resolution_stft(buzz(0.5), np.zeros(11025, np.float32))
 
 
+class TestInStep:
+    def test_a_clip_beside_itself_is_fully_intelligible_and_noise_less_so(self):
+        clean = buzz(2.0)
+        noisy = clean + np.random.default_rng(1).normal(0, 0.1, len(clean)).astype(np.float32)
+        for extended in (False, True):
+            assert stoi(clean, clean, 22050, extended=extended) == pytest.approx(1, abs=1e-6)
+            assert stoi(noisy, clean, 22050, extended=extended) < 0.9
+
+    def test_stoi_is_that_of_the_wheel(self):
+        import pystoi
+        import soxr
+
+        clean, noisy = buzz(2.0), buzz(2.0, hz=160)
+        resampled = [soxr.resample(each, 22050, 10000) for each in (clean, noisy)]
+        assert stoi(noisy, clean, 22050) == pytest.approx(pystoi.stoi(*resampled, 10000), abs=1e-9)
+
+    def test_estoi_is_the_same_to_the_last_digit_and_leaves_random_numbers_alone(self):
+        clean, noisy = buzz(1.5), buzz(1.5, hz=160)
+        np.random.seed(7)
+        expected = np.random.random()
+        np.random.seed(7)
+        found = [stoi(noisy, clean, 22050, extended=True) for _ in range(3)]
+        assert len(set(found)) == 1
+        assert np.random.random() == expected
+
+    @pytest.mark.parametrize("clip", [np.zeros(22050, np.float32), buzz(0.2)])
+    def test_stoi_of_silence_or_too_little_speech_is_not_measurable(self, clip):
+        with pytest.raises(NotMeasurableError, match=r"silent|fewer than 0\.4 s"):
+            stoi(clip, clip, 22050)
+
+    def test_pesq_of_a_clip_beside_itself_is_its_scales_end_and_falls_with_noise(self):
+        pytest.importorskip("pesq", reason="the extra pesq is not installed")
+        clean = buzz(2.0)
+        noisy = clean + np.random.default_rng(1).normal(0, 0.05, len(clean)).astype(np.float32)
+        assert pesq(clean, clean, 22050) == pytest.approx(4.644, abs=1e-3)
+        assert 1 < pesq(noisy, clean, 22050) < 3
+        with pytest.raises(NotMeasurableError, match="silent"):
+            pesq(clean, np.zeros_like(clean), 22050)
+
+    def test_without_its_package_pesq_names_the_extra(self, monkeypatch):
+        monkeypatch.setattr("tts.metrics.packages.find_spec", lambda name: None)
+        with pytest.raises(NotMeasurableError, match=r"package pesq is not installed: .*'\.\[pesq\]'"):
+            pesq(buzz(1.0), buzz(1.0), 22050)
+
+    @pytest.mark.parametrize("name", installed_packages())
+    def test_every_package_that_may_be_absent_has_a_remedy(self, name, monkeypatch):
+        monkeypatch.setattr("tts.metrics.packages.find_spec", lambda _: None)
+        with pytest.raises(NotMeasurableError, match=f"package {name} is not installed: pip install"):
+            require_package(name)
+
+
+class TestTranscription:
+    @pytest.mark.parametrize(
+        ("said", "heard", "words", "characters"),
+        [
+            ("the cat sat", "the cat sat", 0, 0),
+            ("the cat sat", "the cat", 1 / 3, 4 / 11),  # a deletion
+            ("the cat sat", "the big cat sat", 1 / 3, 4 / 11),  # an insertion
+            ("the cat sat", "the mat sat", 1 / 3, 1 / 11),  # a substitution
+            ("the cat sat", "", 1, 1),
+            ("hi", "hi there you", 2, 10 / 2),  # above 1
+            ("a b c d", "b c d e", 2 / 4, 4 / 7),
+        ],
+    )
+    def test_error_rates_of_known_pairs(self, said, heard, words, characters):
+        assert word_error_rate(said.split(), heard.split()) == pytest.approx(words)
+        assert character_error_rate(said.split(), heard.split()) == pytest.approx(characters)
+
+    @settings(max_examples=50, deadline=None)
+    @given(st.text("abc", max_size=6), st.text("abc", max_size=6), st.text("abc", max_size=6))
+    def test_edits_are_a_distance(self, a, b, c):
+        assert edit_distance(a, b) == edit_distance(b, a)
+        assert (edit_distance(a, b) == 0) == (a == b)
+        assert edit_distance(a, c) <= edit_distance(a, b) + edit_distance(b, c)
+        assert abs(len(a) - len(b)) <= edit_distance(a, b) <= max(len(a), len(b))
+
+    def test_texts_are_compared_as_they_are_spoken(self):
+        assert words_of("Dr. Smith’s 2 cats -- didn't they?", "en") == [
+            *("doctor", "smith's", "two", "cats", "didn't", "they")
+        ]
+        assert words_of("안녕, 세계!", "ko") == ["안녕", "세계"]
+
+    @pytest.mark.parametrize(("text", "language"), [("...", "en"), (" ! ", "ko")])
+    def test_texts_without_words_are_not_measurable(self, text, language):
+        with pytest.raises(NotMeasurableError, match="the text"):
+            words_of(text, language)
+
+    def test_the_recogniser_says_what_it_cannot_hear(self):
+        with pytest.raises(NotMeasurableError, match="English only, not 'ko'"):
+            recognise(buzz(0.5), 22050, language="ko")
+        with pytest.raises(NotMeasurableError, match="silent"):
+            recognise(np.zeros(16000, np.float32), 16000, language="en")
+
+
+class TestSpeakers:
+    VECTORS = np.eye(3, dtype=np.float32)
+
+    def test_a_voice_is_compared_with_its_own_and_the_nearest_other(self):
+        known = KnownVoices(self.VECTORS[0], (self.VECTORS[1], self.VECTORS[2]))
+        vector = np.array([3.0, 4.0, 0.0], np.float32)
+        assert known.similarity(vector) == pytest.approx(0.6)
+        assert known.similarity_other(vector) == pytest.approx(0.8)
+
+    def test_without_anyone_to_compare_with_there_is_no_similarity(self):
+        with pytest.raises(NotMeasurableError, match="no other recording"):
+            KnownVoices(None, ()).similarity(self.VECTORS[0])
+        with pytest.raises(NotMeasurableError, match="no other speaker"):
+            KnownVoices(None, ()).similarity_other(self.VECTORS[0])
+
+
 class TestNaturalness:
     def test_dnsmos_is_that_of_the_wheel_and_falls_with_noise(self):
         import soxr
@@ -184,9 +332,11 @@ class TestScore:
     def test_a_recording_beside_itself_is_perfect(self):
         clip = buzz(WINDOW)
         phones = TimedPhones(["a"], [99])
-        scores = score(Take(clip, clip, True, phones, phones), MEL, PITCH, METRICS)
-        zero = set(METRICS) - set(OPINIONS) - {"real_time_factor"}
+        scores = score(Take(clip, clip, True, phones, phones), MEL, PITCH, USUAL_METRICS)
+        one = {"log_f0_correlation", "stoi", "estoi"}
+        zero = set(USUAL_METRICS) - set(OPINIONS) - {"real_time_factor"} - one
         assert {name: scores.values[name] for name in zero} == dict.fromkeys(zero, 0.0)
+        assert {name: scores.values[name] for name in one} == pytest.approx(dict.fromkeys(one, 1.0))
         assert all(1 <= scores.values[name] <= 5 for name in OPINIONS)
         assert not scores.reasons
 
@@ -198,9 +348,19 @@ class TestScore:
 
     def test_what_cannot_be_measured_is_absent_with_a_reason(self):
         scores = score(Take(np.zeros(22050, np.float32), buzz(1.0), False), MEL, PITCH, METRICS)
-        absent = {"log_f0_rmse", "mr_stft", "duration_mae_ms", *OPINIONS}
-        assert set(scores.reasons) == absent
-        assert set(scores.values) == set(METRICS) - absent - {"real_time_factor"}
+        assert set(scores.values) == {"mcd_db", "vuv_error", "energy_mae_db", "mel_l1"}
+        assert set(scores.reasons) == set(METRICS) - set(scores.values) - {"real_time_factor"}
+        assert "weights of WV-MOS" in scores.reasons["wv_mos"]
+        assert scores.reasons["wer"] == scores.reasons["cer"] == "there is no transcript"
+
+    def test_a_clip_without_a_recording_is_measured_alone(self):
+        scores = score(Take(buzz(WINDOW), None, False), MEL, PITCH, ["mcd_db", "mr_stft", "dnsmos_sig"])
+        assert set(scores.values) == {"dnsmos_sig"}
+        assert set(scores.reasons.values()) == {"there is no recording to compare with"}
+
+    def test_clips_said_to_be_in_step_that_are_not_are_found_out(self):
+        scores = score(Take(buzz(1.5), buzz(1.0), True), MEL, PITCH, ["mr_stft", "stoi", "pesq"])
+        assert set(scores.reasons.values()) == {"the clip is not in step with its recording: lengths differ by 0.5 s"}
 
     def test_a_clip_shorter_than_a_frame_has_reasons_only(self):
         scores = score(Take(buzz(0.01), buzz(1.0), False), MEL, PITCH, METRICS[:3])
@@ -224,6 +384,23 @@ class TestIntervals:
         assert found.high == pytest.approx(values.mean() + half, abs=0.05)
         assert found == interval(list(values))
 
+    def test_intervals_hold_the_true_mean_as_often_as_they_say(self):
+        draws = np.random.default_rng(0).normal(3, 2, size=(1000, 100))
+        found = [interval(list(each)) for each in draws]
+        assert 0.93 <= np.mean([each.low <= 3 <= each.high for each in found]) <= 0.97
+
+    def test_what_is_hard_for_both_falls_out_of_a_paired_difference(self):
+        hard = np.random.default_rng(0).normal(0, 10, 40)
+        ours = {f"s{n}": value + 1 for n, value in enumerate(hard)}
+        theirs = {f"s{n}": value for n, value in enumerate(hard)} | {"only theirs": 99.0}
+        found = paired_difference(ours, theirs)
+        assert (found.mean, found.low, found.high, found.n) == pytest.approx((1, 1, 1, 40))
+        assert found.excludes_zero
+
+    def test_a_handful_of_pairs_says_nothing(self):
+        values = {f"s{n}": 1.0 for n in range(5)}
+        assert not paired_difference(values, dict.fromkeys(values, 0.0)).excludes_zero
+
     @pytest.mark.parametrize("values", [[], [1.0, math.nan]])
     def test_values_that_have_no_mean_are_refused(self, values):
         with pytest.raises(ValueError, match="finite"):
@@ -237,6 +414,6 @@ def test_real_time_factor_is_time_over_length(monkeypatch):
 
 
 def test_an_unknown_metric_is_refused_by_name():
-    assert build(EvaluateSettings, {}, where="evaluate").metrics == METRICS
-    with pytest.raises(ConfigError, match=r"evaluate.metrics.*pesq"):
-        build(EvaluateSettings, {"metrics": ["pesq"]}, where="evaluate")
+    assert build(EvaluateSettings, {}, where="evaluate").metrics == USUAL_METRICS
+    with pytest.raises(ConfigError, match=r"evaluate.metrics.*mos_net"):
+        build(EvaluateSettings, {"metrics": ["mos_net"]}, where="evaluate")

@@ -7,7 +7,8 @@ import pytest
 import torch
 from tiny_voice import INVENTORY, MEL_DEFINITION, SYMBOLS, Letters, write_corpus, write_models
 
-from pipeline.evaluation import ROWS, SCORES, SENTENCES, SPOKEN, Plan, evaluate, summarize
+from pipeline.clip_scores import SCORES
+from pipeline.evaluation import ROWS, SENTENCES, SPOKEN, Plan, evaluate, summarize
 from pipeline.parallel import ThisProcess, open_executor
 from pipeline.paths import Paths
 from pipeline.runtime import Runtime
@@ -265,7 +266,7 @@ class TestEvaluateStage:
 
     def test_clips_that_stay_the_same_are_not_measured_again(self, paths, plan, means, tmp_path, monkeypatch):
         measured = []
-        monkeypatch.setattr("pipeline.evaluation.score", lambda take, *_: measured.append(take) or Scores({}, {}))
+        monkeypatch.setattr("tts.metrics.scoring.score", lambda take, *_, **__: measured.append(take) or Scores({}, {}))
         for file in paths.audio(VOICE).iterdir():
             (tmp_path / file.name).write_bytes(file.read_bytes())
         changed = next(tmp_path.glob("*.wav"))
