@@ -116,7 +116,7 @@ def _durations(moves: npt.NDArray[np.bool_], num_phones: int) -> npt.NDArray[np.
     """Durations of one item, from its last phone at its last frame back to the first."""
     width, place = moves.shape[1], moves.size - moves.shape[1] + num_phones - 1
     flags = moves.tobytes()  # of which single ones are read several times as fast as of an array
-    starts = []
+    starts: list[int] = []
     while len(starts) < num_phones:
         if flags[place]:
             starts.append(place // width)
