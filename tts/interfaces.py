@@ -89,6 +89,27 @@ class VocoderBatch(_OnDevice):
 
 
 @dataclass(frozen=True)
+class EndToEndBatch(_OnDevice):
+    """Padded whole clips for a system that turns phones into waveforms; padding is zero everywhere.
+
+    Attributes:
+        utterance_ids: names, for messages.
+        phones: [batch, phones] int64 indices into the symbols.
+        phone_lengths: [batch] int64.
+        waveform: [batch, samples] in [-1, 1], samples == longest frames * hop_length.
+        frames: [batch] int64 whole hops of each waveform.
+        speaker_ids: [batch] int64 indices into the speakers.
+    """
+
+    utterance_ids: tuple[str, ...]
+    phones: Tensor
+    phone_lengths: Tensor
+    waveform: Tensor
+    frames: Tensor
+    speaker_ids: Tensor
+
+
+@dataclass(frozen=True)
 class Statistics:
     """Moments of the training split, over phones that carry the quantity.
 
@@ -142,11 +163,14 @@ class Controls(_OnDevice):
         pitch_scale: factor on F0 in Hz, or [batch, phones]; of padding any positive number.
         energy_scale: factor on linear energy, or [batch, phones]; 6 dB are a factor of 2.
         duration_scale: factor on time, or [batch, phones]; 2 is half the speed.
+        noise_scale: how far end-to-end systems may stray from what is most expected, 0 = not at all; None = as far as
+            each does by itself.
     """
 
     pitch_scale: float | Tensor = 1.0
     energy_scale: float | Tensor = 1.0
     duration_scale: float | Tensor = 1.0
+    noise_scale: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse factors that are not positive and finite."""
@@ -155,6 +179,8 @@ class Controls(_OnDevice):
             if not 0 < low <= high < float("inf"):
                 found = f"{low:g}" if low == high else f"{low:g} to {high:g}"
                 raise ValueError(f"{name} must be a positive number, not {found}")
+        if self.noise_scale is not None and not 0 <= self.noise_scale < float("inf"):
+            raise ValueError(f"noise_scale must be 0 or a positive number, not {self.noise_scale:g}")
 
     def changed(self, *names: str) -> dict[str, float]:
         """Give the largest factor of each of these controls that is not 1 throughout."""
@@ -273,6 +299,34 @@ class Vocoder(Protocol):
 
         Returns:
             [batch, frames * hop_length] in [-1, 1], zero beyond an item's length.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SpokenWaveform:
+    """What an end-to-end system says.
+
+    Attributes:
+        waveform: [batch, samples] in [-1, 1], zero beyond each length.
+        num_samples: [batch].
+        durations: [batch, phones] frames.
+    """
+
+    waveform: Tensor
+    num_samples: Tensor
+    durations: Tensor
+
+
+class EndToEnd(Protocol):
+    """Phones to waveform; an nn.Module too."""
+
+    def speak(
+        self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, controls: Controls, seed: int = 0
+    ) -> SpokenWaveform:
+        """Speak padded phones [batch, phones] freely; each item as it would be alone.
+
+        What is left to chance follows from the seed.
         """
         ...
 

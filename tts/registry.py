@@ -13,6 +13,7 @@ SYSTEMS: Mapping[str, Kind] = {
     "acoustic/fastspeech": "acoustic",
     "acoustic/fastspeech2": "acoustic",
     "acoustic/tacotron2": "acoustic",
+    "end_to_end/vits2": "end_to_end",
     "vocoders/griffin_lim": "vocoder",
     "vocoders/hifigan": "vocoder",
     "vocoders/neural_griffin_lim": "vocoder",
