@@ -1,0 +1,1 @@
+"""Public checkpoints as models of ours: one module per layout, which says what it recognises and how it is read."""
