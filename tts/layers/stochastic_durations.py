@@ -55,7 +55,8 @@ class StochasticDurationPredictor(nn.Module):
         """
         told = self._told(hidden, mask, speaker)
         values: Tensor = self.flow.inverse(masked(noise, mask), mask, told)
-        return values[..., 0]
+        drawn: Tensor = values[..., 0]
+        return drawn
 
     def loss(self, hidden: Tensor, mask: Tensor, durations: Tensor, speaker: Tensor | None = None) -> Tensor:
         """Bound [batch] on the negative log-likelihood of durations [batch, phones] in frames, summed over phones."""
@@ -71,7 +72,8 @@ class StochasticDurationPredictor(nn.Module):
         continuous = masked(frames - torch.sigmoid(part), mask)  # what rounding up has made whole
         logarithm = masked(continuous.clamp(min=_LEAST_FRAMES).log(), mask)
         latent, change = self.flow(torch.cat((logarithm, extra), dim=2), mask, told)
-        return _surprise(latent, mask) - change + logarithm.sum(dim=(1, 2)) + drawn_likelihood
+        bound: Tensor = _surprise(latent, mask) - change + logarithm.sum(dim=(1, 2)) + drawn_likelihood
+        return bound
 
     def _told(self, hidden: Tensor, mask: Tensor, speaker: Tensor | None) -> Tensor:
         entered = self.enter(hidden.detach())
