@@ -94,7 +94,7 @@ def test_every_parameter_learns(name):
     for module in network.modules():  # what begins as zero passes no gradient on
         if isinstance(module, torch.nn.Linear) and not module.weight.any():
             module.weight.data.normal_(std=0.1)
-    learned = network.learn(batch, segment_frames=8, alignment_noise=0.01)
+    learned = network.learn(batch, segment_frames=12, alignment_noise=0.01)
     terms = network.loss(batch, learned)
     assert terms.keys() == {"mel", "kl", "duration"} | ({"subband"} if name == "mb_istft" else set())
     (sum(terms.values()) + learned.predicted.sum()).backward()
@@ -105,18 +105,18 @@ def test_every_parameter_learns(name):
 
 def test_durations_of_an_alignment_fill_the_recording():
     network, batch = make(), clips()
-    learned = network.learn(batch, segment_frames=8, alignment_noise=0.0)
+    learned = network.learn(batch, segment_frames=12, alignment_noise=0.0)
     assert torch.equal(learned.durations.sum(1), batch.frames)
-    assert torch.equal(learned.durations > 0, learned.text.mask)
+    assert torch.equal(learned.durations > 0, learned.mask)
 
 
 def test_decoded_segments_stand_where_they_are_compared():
     network, batch = make(), clips()
-    learned = network.learn(batch, segment_frames=8, alignment_noise=0.0)
+    learned = network.learn(batch, segment_frames=12, alignment_noise=0.0)
     recorded = network.segment(batch, learned)
-    assert recorded.shape == learned.decoded.waveform.shape == (2, 8 * 256)
+    assert recorded.shape == learned.waveform.shape == (2, 12 * 256)
     start = int(learned.starts[1]) * 256
-    assert torch.equal(recorded[1], batch.waveform[1, start : start + 8 * 256])
+    assert torch.equal(recorded[1], batch.waveform[1, start : start + 12 * 256])
 
 
 def test_the_mel_of_a_padded_recording_is_that_of_the_recording_alone():
@@ -190,6 +190,13 @@ def test_settings_that_do_not_fit_are_refused(change, message):
 def test_a_decoder_of_another_rate_than_the_mel_s_is_refused():
     with pytest.raises(ConfigError, match=r"decoder mb_istft makes 256 samples of a frame .* hop_length is 300"):
         Vits2(TINY, dataclasses.replace(TWO, mel=dataclasses.replace(MEL, hop_length=300)))
+
+
+def test_segments_too_short_for_their_sub_bands_are_refused():
+    with pytest.raises(ConfigError, match="segment_frames 5 is too short for the loss of sub-bands; raise it to 6"):
+        make().learn(clips(), segment_frames=5, alignment_noise=0.0)
+    learned = make().learn(clips(), segment_frames=6, alignment_noise=0.0)
+    assert make().loss(clips(), learned)["subband"].isfinite()
 
 
 @pytest.mark.parametrize("control", ["pitch_scale", "energy_scale"])

@@ -318,8 +318,53 @@ class SpokenWaveform:
     durations: Tensor
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What an end-to-end system makes of recordings as it learns; symbols are phones and blanks between them.
+
+    Attributes:
+        waveform: [batch, samples] of one segment of each recording.
+        subbands: [batch, bands, samples / bands] of the same; None where there is one band.
+        starts: [batch] frames at which the segments begin.
+        divergence: of what was heard from what the text foretells.
+        duration: loss of the duration predictor.
+        text: [batch, symbols, hidden] states of the text encoder.
+        mask: [batch, symbols].
+        durations: [batch, symbols] int64 frames, as aligned.
+        log_durations: [batch, symbols], of the alignment.
+        predicted: [batch, symbols] log-durations; they carry gradients.
+    """
+
+    waveform: Tensor
+    subbands: Tensor | None
+    starts: Tensor
+    divergence: Tensor
+    duration: Tensor
+    text: Tensor
+    mask: Tensor
+    durations: Tensor
+    log_durations: Tensor
+    predicted: Tensor
+
+
 class EndToEnd(Protocol):
     """Phones to waveform; an nn.Module too."""
+
+    def num_symbols(self, num_phones: int) -> int:
+        """Symbols that so many phones are read as; each takes a frame at least."""
+        ...
+
+    def learn(self, batch: EndToEndBatch, *, segment_frames: int, alignment_noise: float) -> Learned:
+        """Follow recordings; `alignment_noise` is as `tts.layers.monotonic_alignment` gives it."""
+        ...
+
+    def segment(self, batch: EndToEndBatch, learned: Learned) -> Tensor:
+        """Recorded samples [batch, samples] of what was decoded."""
+        ...
+
+    def loss(self, batch: EndToEndBatch, learned: Learned) -> dict[str, Tensor]:
+        """Named scalar loss terms that need no adversary, unweighted."""
+        ...
 
     def speak(
         self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, controls: Controls, seed: int = 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from pydantic import Field
@@ -21,10 +21,10 @@ from tts.audio.mel_definition import MelDefinition
 from tts.audio.spectrogram import mel_spectrogram
 from tts.config import config
 from tts.errors import ConfigError
-from tts.interfaces import Controls, EndToEndBatch, Inventory, SpokenWaveform, System
+from tts.interfaces import Controls, EndToEndBatch, Inventory, Learned, SpokenWaveform, System
 from tts.layers import convolution
+from tts.layers.adversaries import Adversaries, AdversariesConfig
 from tts.layers.coupling_flow import Flow, FlowConfig
-from tts.layers.duration_discriminators import Form as DurationForm
 from tts.layers.embedding import name_table
 from tts.layers.masking import length_mask, masked
 from tts.layers.monotonic_alignment import add_noise, monotonic_durations
@@ -35,10 +35,12 @@ from tts.layers.residual_stacks import TrunkConfig
 from tts.layers.segments import cut_segments, draw_starts
 from tts.layers.stochastic_durations import StochasticDurationPredictor
 from tts.layers.variance import Predictor, PredictorConfig, repeat_to_frames
-from tts.layers.waveform_decoders import Decoded, FixedJoin, IstftDecoder, LearnedJoin, SampleDecoder
+from tts.layers.waveform_decoders import FixedJoin, IstftDecoder, LearnedJoin, SampleDecoder
 from tts.losses.latent import latent_divergence, latent_likelihood
 from tts.losses.reconstruction import masked_mse
 from tts.losses.spectral import Resolution, loss_mel_definition, mel_distance, multi_resolution_stft_distance
+
+N = TypeVar("N", int, Tensor)
 
 _NOISE_SCALE = 0.667
 _DURATION_NOISE_SCALE = 0.8
@@ -68,7 +70,7 @@ class Config:
         posterior: of the posterior encoder.
         flow: between the two.
         durations: one best duration, or durations drawn at random.
-        duration_discriminator: its form; None = durations have no adversary.
+        adversaries: what it plays against.
         speaker: channels of the speakers' table.
         speaker_in_text: whether the text encoder is told of the speaker.
         speaker_in_decoder: whether the decoder is, by scaling and shifting its input; an addition of ours.
@@ -87,7 +89,7 @@ class Config:
     posterior: PosteriorConfig = PosteriorConfig()
     flow: FlowConfig = FlowConfig()
     durations: Literal["deterministic", "stochastic"] = "deterministic"
-    duration_discriminator: DurationForm | None = "normed"
+    adversaries: AdversariesConfig = AdversariesConfig()
     speaker: int = Field(default=192, gt=0)
     speaker_in_text: bool = True
     speaker_in_decoder: bool = False
@@ -129,31 +131,6 @@ class Read:
     lengths: Tensor
 
 
-@dataclass(frozen=True)
-class Learned:
-    """What a training step makes of recordings.
-
-    Attributes:
-        decoded: waveform of one segment of each, and its sub-bands.
-        starts: [batch] frames at which the segments begin.
-        divergence: of posterior and prior.
-        duration: loss of the duration predictor.
-        text: what was read.
-        durations: [batch, symbols] int64 frames, as aligned.
-        log_durations: [batch, symbols], of the alignment.
-        predicted: [batch, symbols] log-durations; they carry gradients.
-    """
-
-    decoded: Decoded
-    starts: Tensor
-    divergence: Tensor
-    duration: Tensor
-    text: Read
-    durations: Tensor
-    log_durations: Tensor
-    predicted: Tensor
-
-
 class Vits2(nn.Module):
     """All that is needed to speak, and the posterior encoder, which only learning and voice conversion use."""
 
@@ -166,8 +143,9 @@ class Vits2(nn.Module):
         hidden, latent = settings.hidden, settings.latent
         self.speakers = name_table(inventory.speakers, settings.speaker)
         told = None if self.speakers is None else settings.speaker
-        self.symbols = nn.Embedding(len(inventory.symbols) + settings.blanks, hidden)
+        self.symbols = nn.Embedding(len(inventory.symbols), hidden)
         nn.init.normal_(self.symbols.weight, std=hidden**-0.5)
+        self.blank = nn.Parameter(hidden**-0.5 * torch.randn(hidden)) if settings.blanks else None
         self.text = RelativeTransformer(hidden, settings.text, speaker=told if settings.speaker_in_text else None)
         self.prior = nn.Linear(hidden, 2 * latent)
         self.posterior = PosteriorEncoder(self.definition.n_mels, latent, hidden, settings.posterior, speaker=told)
@@ -200,12 +178,17 @@ class Vits2(nn.Module):
 
     def read(self, phones: Tensor, lengths: Tensor, speaker: Tensor | None) -> Read:
         """Encode phones [batch, phones] of lengths [batch], for speakers [batch, channels]."""
-        symbols, lengths = _with_blanks(phones, lengths) if self.settings.blanks else (phones, lengths)
-        mask = length_mask(lengths, symbols.shape[1])
-        embedded = self.symbols(symbols) * math.sqrt(self.settings.hidden)
-        hidden = self.text(masked(embedded, mask), mask, speaker)
+        embedded = self.symbols(phones)
+        if self.blank is not None:
+            embedded, lengths = _with_blanks(embedded, self.blank), self.num_symbols(lengths)
+        mask = length_mask(lengths, embedded.shape[1])
+        hidden = self.text(masked(embedded * math.sqrt(self.settings.hidden), mask), mask, speaker)
         mean, log_std = masked(self.prior(hidden), mask).chunk(2, dim=2)
         return Read(hidden, mean, log_std, mask, lengths)
+
+    def num_symbols(self, num_phones: N) -> N:
+        """Symbols that so many phones are read as; each takes a frame at least."""
+        return 2 * num_phones + 1 if self.settings.blanks else num_phones
 
     def foretell(self, text: Read, speaker: Tensor | None, *, seed: int, scale: float | Tensor) -> Tensor:
         """Give whole frames [batch, symbols], at least one each; `scale` is one number or [batch, symbols]."""
@@ -229,7 +212,12 @@ class Vits2(nn.Module):
             batch: of whole clips, none shorter than a segment.
             segment_frames: of the part of each clip that is decoded.
             alignment_noise: as `alignment_noise_scale` gives it.
+
+        Raises:
+            ConfigError: segments are too short for the loss of sub-bands.
         """
+        if self.analysis is not None:
+            _require_subbands(segment_frames, samples=self.hop_length // self.settings.bands)
         mel = padded_mel(batch.waveform, batch.frames, self.definition)
         return self.learn_mel(batch, mel, segment_frames=segment_frames, alignment_noise=alignment_noise)
 
@@ -246,28 +234,38 @@ class Vits2(nn.Module):
         log_durations = (durations + _LEAST_FRAMES).log().masked_fill(~text.mask, 0)
         duration, predicted = self._duration_loss(text, speaker, durations, log_durations)
         starts = draw_starts(batch.frames, segment_frames)
-        decoded = self.decoder(cut_segments(latent, starts, segment_frames), None, speaker)
-        divergence = latent_divergence(moved, log_std, prior, mask)
-        return Learned(decoded, starts, divergence, duration, text, durations, log_durations, predicted)
+        waveform, subbands = self.decoder(cut_segments(latent, starts, segment_frames), None, speaker)
+        return Learned(
+            waveform=waveform,
+            subbands=subbands,
+            starts=starts,
+            divergence=latent_divergence(moved, log_std, prior, mask),
+            duration=duration,
+            text=text.hidden,
+            mask=text.mask,
+            durations=durations,
+            log_durations=log_durations,
+            predicted=predicted,
+        )
 
     def loss(self, batch: EndToEndBatch, learned: Learned) -> dict[str, Tensor]:
         """Terms that need no adversary: mel, kl, duration and, with several bands by rule, subband."""
-        generated = learned.decoded.waveform.float()
+        generated = learned.waveform.float()
         recorded = self.segment(batch, learned)
         terms = {
             "mel": mel_distance(generated, recorded, self.definition),
             "kl": learned.divergence,
             "duration": learned.duration,
         }
-        if self.analysis is not None and learned.decoded.subbands is not None:
+        if self.analysis is not None and learned.subbands is not None:
             subbands = self.analysis.analysis(recorded).flatten(0, 1)
-            ours = learned.decoded.subbands.float().flatten(0, 1)
+            ours = learned.subbands.float().flatten(0, 1)
             terms["subband"] = multi_resolution_stft_distance(ours, subbands, _SUBBAND_RESOLUTIONS)
         return terms
 
     def segment(self, batch: EndToEndBatch, learned: Learned) -> Tensor:
         """Recorded samples [batch, samples] of what was decoded."""
-        samples = learned.decoded.waveform.shape[1]
+        samples = learned.waveform.shape[1]
         return cut_segments(batch.waveform.unsqueeze(2), learned.starts * self.hop_length, samples).squeeze(2)
 
     def fold_weight_norm(self) -> None:
@@ -344,11 +342,12 @@ def padded_mel(waveform: Tensor, frames: Tensor, definition: MelDefinition) -> T
     return masked(mel[:, :longest], length_mask(frames, longest))
 
 
-def _with_blanks(phones: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-    """Put symbol 0 between all phones and at both ends; phone n is symbol n + 1."""
-    symbols = phones.new_zeros(phones.shape[0], 2 * phones.shape[1] + 1)
-    symbols[:, 1::2] = phones + 1
-    return symbols, 2 * lengths + 1
+def _with_blanks(embedded: Tensor, blank: Tensor) -> Tensor:
+    """Put a blank [hidden] behind each of embedded [batch, phones, hidden], and one before the first."""
+    batch, num_phones, hidden = embedded.shape
+    blanks = blank.expand(batch, num_phones + 1, hidden)
+    pairs = torch.stack((embedded, blanks[:, 1:]), dim=2).flatten(1, 2)
+    return torch.cat((blanks[:, :1], pairs), dim=1)
 
 
 def _noise(lengths: Tensor, channels: int, seed: int) -> Tensor:
@@ -394,12 +393,25 @@ def _require_hop(settings: Config, hop_length: int) -> None:
         )
 
 
+def _require_subbands(segment_frames: int, *, samples: int) -> None:
+    """Refuse segments whose sub-bands, of so many samples a frame, cannot be reflected as far as their loss wants."""
+    least = max(n_fft for n_fft, _, _ in _SUBBAND_RESOLUTIONS) // 2 // samples + 1
+    if segment_frames < least:
+        raise ConfigError(
+            f"batch.segment_frames {segment_frames} is too short for the loss of sub-bands; raise it to {least} or more"
+        )
+
+
 def _refuse_prosody(controls: Controls) -> None:
     for name, scale in controls.changed("pitch_scale", "energy_scale").items():
         raise ConfigError(
             f"vits2 has no {name.removesuffix('_scale')} to control: {name} must be 1, not {scale:g}; "
             "only duration_scale and noise_scale act, or use a voice of fastspeech2"
         )
+
+
+def _build_adversaries(settings: Config) -> Adversaries:
+    return Adversaries(settings.adversaries, settings.hidden)
 
 
 _WIDE = TrunkConfig(upsample_rates=(8, 8), upsample_kernels=(16, 16))
@@ -423,6 +435,7 @@ TINY = Config(
     posterior=PosteriorConfig(layers=2),
     flow=FlowConfig(couplings=2, layers=1),
     speaker=8,
+    adversaries=AdversariesConfig(periods=(2, 3), period_channels=(4, 4, 4, 4, 4), scale_channels=(4, 8)),
     trunk=TrunkConfig(
         channels=32,
         upsample_rates=(4, 4),
@@ -437,6 +450,7 @@ SYSTEM = System(
     config=Config,
     build=Vits2,
     task="adversarial",
+    build_discriminator=_build_adversaries,
     configurations={
         "mb_istft": Config(),
         "ms_istft": Config(decoder="ms_istft"),

@@ -1,7 +1,7 @@
 """VITS2 checkpoints of github.com/FENRlR/MB-iSTFT-VITS2, and of its forerunners where their layout is the same.
 
-Their first symbol, id 0, is the blank, which the symbols of an Inventory leave out. Their multi-band decoder joins
-bands by the legacy pseudo-QMF: `pqmf: legacy`. Convolutions of width one are linear layers here.
+Their first symbol, id 0, is the blank, a vector of its own here and not among an Inventory's symbols. Their multi-band
+decoder joins bands by the legacy pseudo-QMF: `pqmf: legacy`. Convolutions of width one are linear layers here.
 """
 
 from __future__ import annotations
@@ -105,7 +105,9 @@ def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     left = [theirs for ours, theirs in names.items() if ours.partition(".")[0] not in (*_MODULES, *_OPTIONAL)]
     refuse_unfitting([f"{each}.*" for each in _MODULES if each not in owners], left)
     plain = folded(kept)
-    return {ours: _shaped(ours, plain[theirs]) for ours, theirs in names.items()}
+    tensors = {ours: _shaped(ours, plain[theirs]) for ours, theirs in names.items()}
+    table = tensors["symbols.weight"]
+    return tensors | {"blank": table[0], "symbols.weight": table[1:]}
 
 
 def _renamed(name: str, rules: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...]) -> str:

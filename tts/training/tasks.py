@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from tts.errors import ConfigError
-from tts.interfaces import AcousticBatch, VocoderBatch
+from tts.interfaces import AcousticBatch, EndToEndBatch, VocoderBatch
 from tts.losses.adversarial import Judgement, discriminator_loss, feature_matching_loss, generator_loss
 from tts.training.freezing import Freezing, training_mode
 from tts.training.loss_schedules import weights_at
@@ -25,7 +25,7 @@ from tts.training.seeding import seed_everything
 from tts.training.settings import RunSettings
 from tts.training.updates import MovingAverage, Updater
 
-Batch = AcousticBatch | VocoderBatch
+Batch = AcousticBatch | VocoderBatch | EndToEndBatch
 
 _DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
