@@ -42,11 +42,22 @@ class BuiltRun:
 
 @config
 class VoiceSettings:
-    """A voice: an acoustic run and a vocoder run, heard on a corpus' test split."""
+    """A voice: an acoustic run and a vocoder run, or an end-to-end run alone, heard on a corpus' test split."""
 
-    acoustic: str
-    vocoder: str
     corpus: str
+    acoustic: str | None = None
+    vocoder: str | None = None
+    end_to_end: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse voices that are incomplete or have a part too many."""
+        if (self.acoustic is None) != (self.vocoder is None) or (self.end_to_end is None) == (self.acoustic is None):
+            raise ValueError("needs acoustic and vocoder, or end_to_end alone")
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Its runs: the acoustic one and the vocoder's, or the end-to-end one."""
+        return tuple(run for run in (self.acoustic, self.vocoder, self.end_to_end) if run is not None)
 
 
 @config
@@ -164,8 +175,10 @@ def _check_built(params: Params, row: BuiltRun, name: str, where: str) -> None:
 def _check_voices(params: Params) -> None:
     for name, voice in params.voices.items():
         _require(voice.corpus, params.corpora, f"voices.{name}.corpus")
-        for part in ("acoustic", "vocoder"):
+        for part in ("acoustic", "vocoder", "end_to_end"):
             run = getattr(voice, part)
+            if run is None:
+                continue
             _require(run, params.runs, f"voices.{name}.{part}")
             kind = SYSTEMS[params.runs[run].system]
             if kind != part:

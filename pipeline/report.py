@@ -45,7 +45,7 @@ def build_report(params: Params, paths: Paths) -> str:
 
 def _voice(params: Params, paths: Paths, name: str) -> str:
     settings = params.voice(name)
-    systems = {run: params.training_run(run).system for run in (settings.acoustic, settings.vocoder)}
+    systems = {run: params.training_run(run).system for run in settings.runs}
     made_of = " + ".join(f"{run} ({system})" for run, system in systems.items())
     return voice_section(
         name,

@@ -199,7 +199,8 @@ def read_run(params: Params, paths: Paths, name: str) -> Run:
     else:
         index = paths.index(settings.corpus)
         vectors = paths.vectors(settings.corpus) if _by_vector(settings) else None
-        features = CorpusFeatures(corpus, mel, prosody=paths.prosody(settings.corpus), index=index, vectors=vectors)
+        prosody = paths.prosody(settings.corpus) if system.kind == "acoustic" else None
+        features = CorpusFeatures(corpus, mel, prosody=prosody, index=index, vectors=vectors)
         inventory = read_inventory(index, features.mel_definition, speakers=settings.speakers, styles=settings.styles)
         if features.speaker_vectors is not None:
             inventory = replace(inventory, speaker_vectors=features.speaker_vectors.means(inventory.speakers))
@@ -213,8 +214,11 @@ def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
     settings = params.training_run(name)
     corpus = settings.corpus
     files = [paths.corpus(corpus) / "manifest.parquet", paths.mel(corpus) / "mel.parquet"]
-    if load_system(settings.system).kind != "vocoder":
-        files += [paths.prosody(corpus) / "prosody.parquet", *sorted(paths.index(corpus).iterdir())]
+    kind = load_system(settings.system).kind
+    if kind == "acoustic":
+        files += [paths.prosody(corpus) / "prosody.parquet"]
+    if kind != "vocoder":
+        files += sorted(paths.index(corpus).iterdir())
     if _by_vector(settings):
         files += [paths.vectors(corpus) / "vectors.parquet"]
     if settings.init_from:

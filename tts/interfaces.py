@@ -375,6 +375,10 @@ class EndToEnd(Protocol):
         """
         ...
 
+    def copy(self, waveform: Tensor, *, speaker_ids: Tensor) -> Tensor:
+        """Copy-synthesis of recordings [batch, samples]: whole hops of what they become in the system and back."""
+        ...
+
 
 Kind = Literal["acoustic", "vocoder", "end_to_end"]
 

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from tts.audio.mel_definition import require_equal
 from tts.errors import CheckpointError, ConfigError, TextError
-from tts.interfaces import AcousticModel, AttendedSpeech, Controls, Inventory, SpeakerSpace, Spoken, Vocoder
+from tts.interfaces import AcousticModel, AttendedSpeech, Controls, Inventory, Kind, SpeakerSpace, Spoken, Vocoder
 from tts.models import LoadedModel, load_model
 from tts.phones import SILENCE
 from tts.text.frontend import Frontend, speakable
@@ -93,7 +93,7 @@ class Voice:
             CheckpointError: a folder cannot be read, or holds another kind of model.
             ConfigError: their mel definitions differ.
         """
-        pair = [_load(folder, kind, device) for folder, kind in ((acoustic, "acoustic"), (vocoder, "vocoder"))]
+        pair = load_of_kind(acoustic, "acoustic", device), load_of_kind(vocoder, "vocoder", device)
         return cls(*pair, device=device)
 
     def require_known(self, phones: Sequence[str]) -> None:
@@ -134,8 +134,16 @@ class Voice:
         """Copy-synthesis: the waveform [samples] of a log-mel [frames, mels]."""
         return self._vocode(torch.from_numpy(np.array(mel)).to(self._device))
 
+    def copy(self, mel: npt.NDArray[np.float32], waveform: Waveform, *, speaker: str) -> Waveform:
+        """Copy-synthesis of a recording [samples] of a known speaker, whose log-mel is [frames, mels]."""
+        return self.vocode(mel)
+
     @torch.inference_mode()
     def _speak_batch(self, lines: Sequence[Line], controls: Controls) -> list[Speech]:
+        if controls.noise_scale is not None:
+            raise ConfigError(
+                "noise_scale has no effect on an acoustic model and a vocoder; leave it out, or use an end-to-end voice"
+            )
         ids = [self._phone_ids(line.phones) for line in lines]
         spoken = self._acoustic.speak(
             torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self._device),
@@ -280,7 +288,12 @@ def _warn(lines: Sequence[Line], failures: Sequence[str]) -> None:
             logger.warning("attention failed in %r: %s", " ".join(line.phones), failure)
 
 
-def _load(folder: Path, kind: str, device: torch.device | str) -> LoadedModel:
+def load_of_kind(folder: Path, kind: Kind, device: torch.device | str) -> LoadedModel:
+    """Load a model folder of one kind.
+
+    Raises:
+        CheckpointError: it cannot be read, or holds another kind of model.
+    """
     model = load_model(folder, device=device)
     if model.kind != kind:
         raise CheckpointError(f"{folder}: holds {model.system}, not a model of kind {kind}; name another folder")

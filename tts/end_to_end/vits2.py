@@ -176,6 +176,14 @@ class Vits2(nn.Module):
         waveform = self.decoder(latent, mask, speaker).waveform.float().clamp(-1, 1)
         return SpokenWaveform(waveform, frames * self.hop_length, self._by_phone(durations))
 
+    def copy(self, waveform: Tensor, *, speaker_ids: Tensor) -> Tensor:
+        """Copy-synthesis, as `EndToEnd` says: recordings through the posterior's mean and the decoder."""
+        frames = torch.full_like(speaker_ids, waveform.shape[1] // self.hop_length)
+        speaker, mel = self._speaker(speaker_ids), padded_mel(waveform, frames, self.definition)
+        mean, _ = self.posterior(mel, length_mask(frames, mel.shape[1]), speaker)
+        samples: Tensor = self.decoder(mean, None, speaker).waveform.float().clamp(-1, 1)
+        return samples
+
     def read(self, phones: Tensor, lengths: Tensor, speaker: Tensor | None) -> Read:
         """Encode phones [batch, phones] of lengths [batch], for speakers [batch, channels]."""
         embedded = self.symbols(phones)
