@@ -193,6 +193,7 @@ def test_systems_are_listed_as_json(project):
         "acoustic/fastspeech",
         "acoustic/fastspeech2",
         "acoustic/tacotron2",
+        "end_to_end/vits2",
         "vocoders/griffin_lim",
         "vocoders/hifigan",
         "vocoders/neural_griffin_lim",
