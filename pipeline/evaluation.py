@@ -178,9 +178,10 @@ def _write_anchors_of(plan: Plan, audio: Path, name: str) -> None:
         torch.set_num_threads(1)  # sums in another order would make the bytes depend on the machine's cores
     features = plan.features()
     definition, mel = features.mel_definition, features.mel(name)
+    recording, speaker = features.audio(name), features.utterances[name].speaker
     anchors = {
-        "copy_synthesis": plan.voice.load().vocode(mel),
-        "ground_truth": features.audio(name),
+        "copy_synthesis": plan.voice.load().copy(mel, recording, speaker=speaker),
+        "ground_truth": recording,
         "griffin_lim": _griffin_lim(definition, mel),
     }
     for row, waveform in anchors.items():
@@ -238,7 +239,7 @@ def _speeds(plan: Plan, spoken: Sequence[Row], *, threads: int) -> list[Row]:
         line = Line(tuple(each["phones"]), utterance.speaker, utterance.style)
         makers = {
             "voice": partial(_say, voice, line),
-            "copy_synthesis": partial(voice.vocode, mel),
+            "copy_synthesis": partial(voice.copy, mel, features.audio(name), speaker=utterance.speaker),
             "griffin_lim": partial(_griffin_lim, features.mel_definition, mel),
         }
         for row, make in makers.items():

@@ -48,19 +48,30 @@ class BuiltRun:
 
 @config
 class VoiceSettings:
-    """A voice: an acoustic run and a vocoder run, heard on a corpus' test split.
+    """A voice: an acoustic run and a vocoder run, or an end-to-end run alone, heard on a corpus' test split.
 
     Attributes:
-        acoustic, vocoder: names under `runs`.
+        acoustic, vocoder, end_to_end: names under `runs`.
         corpus: name under `corpora`.
         style: of its test sentences: that of each sentence's `label`, that heard in its `recording` (by models that
             learn styles), or a mix of names with weights for all, which are made to sum to 1.
     """
 
-    acoustic: str
-    vocoder: str
     corpus: str
+    acoustic: str | None = None
+    vocoder: str | None = None
+    end_to_end: str | None = None
     style: Literal["label", "recording"] | dict[str, float] = "label"
+
+    def __post_init__(self) -> None:
+        """Refuse voices that are incomplete or have a part too many."""
+        if (self.acoustic is None) != (self.vocoder is None) or (self.end_to_end is None) == (self.acoustic is None):
+            raise ValueError("needs acoustic and vocoder, or end_to_end alone")
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Its runs: the acoustic one and the vocoder's, or the end-to-end one."""
+        return tuple(run for run in (self.acoustic, self.vocoder, self.end_to_end) if run is not None)
 
 
 @config
@@ -214,11 +225,12 @@ def _require_kind(found: Kind | None, wanted: Kind, what: str) -> None:
 def _check_voices(params: Params, paths: Paths, models: Iterable[str]) -> None:
     for name, voice in params.voices.items():
         _require(voice.corpus, params.corpora, f"voices.{name}.corpus")
-        parts: tuple[Kind, ...] = ("acoustic", "vocoder")
+        parts: tuple[Kind, ...] = ("acoustic", "vocoder", "end_to_end")
         for part in parts:
             run = getattr(voice, part)
-            _require(run, models, f"voices.{name}.{part}")
-            _require_kind(_kind(params, paths, run), part, f"voices.{name}.{part}: run {run!r}")
+            if run is not None:
+                _require(run, models, f"voices.{name}.{part}")
+                _require_kind(_kind(params, paths, run), part, f"voices.{name}.{part}: run {run!r}")
     for name, voice in params.run.voices.items():
         if params.voice(name) != voice:
             raise ConfigError(f"run.voices.{name} differs from voices.{name}; make them equal")

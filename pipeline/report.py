@@ -46,7 +46,7 @@ def build_report(params: Params, paths: Paths) -> str:
 
 def _voice(params: Params, paths: Paths, name: str) -> str:
     settings = params.voice(name)
-    systems = {run: _system(params, paths, run) for run in (settings.acoustic, settings.vocoder)}
+    systems = {run: _system(params, paths, run) for run in settings.runs}
     made_of = " + ".join(f"{run} ({system})" for run, system in systems.items())
     return voice_section(
         name,

@@ -18,6 +18,7 @@ from pipeline.parallel import Executor, ThisProcess
 from tts.audio.files import write_wav
 from tts.data.features import CorpusFeatures
 from tts.data.tables import UTTERANCES, read_table, write_table
+from tts.end_to_end_voice import EndToEndVoice
 from tts.errors import ConfigError, DataError, TextError
 from tts.interfaces import Inventory
 from tts.synthesis import Line, Speech, Synthesizer, Voice
@@ -48,12 +49,13 @@ class VoiceFolders:
     """Where a voice is loaded from, and to; picklable, for worker processes.
 
     Attributes:
-        acoustic, vocoder: model folders.
+        acoustic: model folder of the acoustic model, or of an end-to-end system.
+        vocoder: model folder; None where the other one holds an end-to-end system.
         device: of torch.
     """
 
     acoustic: Path
-    vocoder: Path
+    vocoder: Path | None
     device: str
 
     def load(self) -> Voice:
@@ -76,7 +78,8 @@ def voice_folders(params: Params, paths: Paths, runtime: Runtime, name: str | No
         raise ConfigError(f"the voice must be named; run.voices in params.yaml has: {', '.join(built) or 'none'}")
     settings = params.voice(built[0] if name is None else name)
     device = str(choose_device(runtime.device))
-    return VoiceFolders(paths.model(settings.acoustic), paths.model(settings.vocoder), device)
+    first, *second = map(paths.model, settings.runs)
+    return VoiceFolders(first, second[0] if second else None, device)
 
 
 def draw_utterances(index: Path, inventory: Inventory, *, limit: int, split: str = "test") -> list[Row]:
@@ -185,4 +188,6 @@ def _row(name: str, line: Line, speech: Speech) -> Row:
 
 @lru_cache(maxsize=1)
 def _load(folders: VoiceFolders) -> Voice:
+    if folders.vocoder is None:
+        return EndToEndVoice.load_one(folders.acoustic, device=folders.device)
     return Voice.load(folders.acoustic, folders.vocoder, device=folders.device)

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from tts.config import build, to_plain
 from tts.data.features import CorpusFeatures, read_inventory
 from tts.errors import ConfigError, DataError
 from tts.interfaces import Finishing, Inventory, System
+from tts.layers.adversaries import Adversaries
 from tts.registry import load_system
 from tts.training.batching import (
     AcousticBatches,
@@ -28,6 +29,9 @@ from tts.training.batching import (
     acoustic_validation,
     vocoder_validation,
 )
+from tts.training.end_to_end import EndToEndTask
+from tts.training.end_to_end_batches import EndToEndBatches, EndToEndTraining, end_to_end_validation
+from tts.training.end_to_end_samples import EndToEndSamples
 from tts.training.export import export_model, read_model
 from tts.training.fitting import fitted
 from tts.training.processes import ALONE, Processes
@@ -73,6 +77,9 @@ class Run:
             start_from(network, saved, system=self.settings.system, inventory=self.inventory)
             if discriminator is not None:
                 start_discriminator_from(discriminator, saved)
+        if self.system.kind == "end_to_end":
+            adversaries = None if discriminator is None else cast(Adversaries, discriminator.to(device))
+            return EndToEndTask(network.to(device), adversaries, self.settings, processes)
         if discriminator is None:
             kind = SupervisedTask if self.system.task == "supervised" else GeneratorTask
             return kind(network.to(device), self.settings, processes)
@@ -87,6 +94,8 @@ class Run:
             segments = VocoderTraining(features, train, settings, seed=self.settings.seed)
             heard = vocoder_validation(features, validation, settings)
             return TrainingData(segments, segments.largest, heard, self._vocoder_samples(chosen))
+        if self.system.kind == "end_to_end":
+            return self._end_to_end_data(network, train, validation, chosen)
         reader = AcousticBatches(features, self.inventory, network.level)  # type: ignore[arg-type]
         plan = AcousticTraining(reader, features.num_frames(train), settings, seed=self.settings.seed)
         followed = acoustic_validation(reader, features.num_frames(validation), settings)
@@ -135,8 +144,18 @@ class Run:
             model=to_plain(self.config),
             inventory=self.inventory,
             training={"settings": to_plain(self.settings), "steps": steps},
-            discriminator=task.discriminator if isinstance(task, AdversarialTask) else None,
+            discriminator=task.discriminator if isinstance(task, AdversarialTask | EndToEndTask) else None,
         )
+
+    def _end_to_end_data(
+        self, network: nn.Module, train: Sequence[str], validation: Sequence[str], chosen: Sequence[str]
+    ) -> TrainingData:
+        settings = self.settings.batch
+        reader = EndToEndBatches(self.features, self.inventory, network, settings)  # type: ignore[arg-type]
+        plan = EndToEndTraining(reader, reader.lengths(train, "train"), settings, seed=self.settings.seed)
+        heard = end_to_end_validation(reader, reader.lengths(validation, "validation"), settings)
+        samples = EndToEndSamples([reader.read([name]) for name in chosen], self.inventory.mel)
+        return TrainingData(plan, plan.largest, heard, samples)
 
     def _acoustic_samples(self, reader: AcousticBatches, ids: Sequence[str]) -> AcousticSamples:
         griffin_lim = load_system("vocoders/griffin_lim")
@@ -180,7 +199,8 @@ def read_run(params: Params, paths: Paths, name: str) -> Run:
     else:
         index = paths.index(settings.corpus)
         vectors = paths.vectors(settings.corpus) if _by_vector(settings) else None
-        features = CorpusFeatures(corpus, mel, prosody=paths.prosody(settings.corpus), index=index, vectors=vectors)
+        prosody = paths.prosody(settings.corpus) if system.kind == "acoustic" else None
+        features = CorpusFeatures(corpus, mel, prosody=prosody, index=index, vectors=vectors)
         inventory = read_inventory(index, features.mel_definition, speakers=settings.speakers, styles=settings.styles)
         if features.speaker_vectors is not None:
             inventory = replace(inventory, speaker_vectors=features.speaker_vectors.means(inventory.speakers))
@@ -194,8 +214,11 @@ def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
     settings = params.training_run(name)
     corpus = settings.corpus
     files = [paths.corpus(corpus) / "manifest.parquet", _mels(paths, settings) / "mel.parquet"]
-    if load_system(settings.system).kind != "vocoder":
-        files += [paths.prosody(corpus) / "prosody.parquet", *sorted(paths.index(corpus).iterdir())]
+    kind = load_system(settings.system).kind
+    if kind == "acoustic":
+        files += [paths.prosody(corpus) / "prosody.parquet"]
+    if kind != "vocoder":
+        files += sorted(paths.index(corpus).iterdir())
     if _by_vector(settings):
         files += [paths.vectors(corpus) / "vectors.parquet"]
     if settings.init_from:

@@ -35,6 +35,9 @@ def run(
     pitch_scale: _Scale = 1.0,
     energy_scale: _Scale = 1.0,
     duration_scale: _Scale = 1.0,
+    noise_scale: Annotated[
+        float | None, typer.Option(min=0, help="Of end-to-end voices: how far they may stray, 0 = not at all.")
+    ] = None,
 ) -> None:
     """Speak a text into a WAV file."""
     from pipeline.output import replaced_file
@@ -60,7 +63,12 @@ def run(
         language=language,
         speaker=reference_vector(speaker_reference) if speaker_reference else speaker,
         style=asked.of(loaded),
-        controls=Controls(pitch_scale=pitch_scale, energy_scale=energy_scale, duration_scale=duration_scale),
+        controls=Controls(
+            pitch_scale=pitch_scale,
+            energy_scale=energy_scale,
+            duration_scale=duration_scale,
+            noise_scale=noise_scale,
+        ),
         seed=seed,
     )
     rate = loaded.inventory.mel.sample_rate

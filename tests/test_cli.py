@@ -194,6 +194,7 @@ def test_systems_are_listed_as_json(project):
         "acoustic/fastspeech2",
         "acoustic/gst_tacotron",
         "acoustic/tacotron2",
+        "end_to_end/vits2",
         "vocoders/griffin_lim",
         "vocoders/hifigan",
         "vocoders/istftnet",

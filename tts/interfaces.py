@@ -89,6 +89,27 @@ class VocoderBatch(_OnDevice):
 
 
 @dataclass(frozen=True)
+class EndToEndBatch(_OnDevice):
+    """Padded whole clips for a system that turns phones into waveforms; padding is zero everywhere.
+
+    Attributes:
+        utterance_ids: names, for messages.
+        phones: [batch, phones] int64 indices into the symbols.
+        phone_lengths: [batch] int64.
+        waveform: [batch, samples] in [-1, 1], samples == longest frames * hop_length.
+        frames: [batch] int64 whole hops of each waveform.
+        speaker_ids: [batch] int64 indices into the speakers.
+    """
+
+    utterance_ids: tuple[str, ...]
+    phones: Tensor
+    phone_lengths: Tensor
+    waveform: Tensor
+    frames: Tensor
+    speaker_ids: Tensor
+
+
+@dataclass(frozen=True)
 class Statistics:
     """Moments of the training split, over phones that carry the quantity.
 
@@ -142,11 +163,14 @@ class Controls(_OnDevice):
         pitch_scale: factor on F0 in Hz, or [batch, phones]; of padding any positive number.
         energy_scale: factor on linear energy, or [batch, phones]; 6 dB are a factor of 2.
         duration_scale: factor on time, or [batch, phones]; 2 is half the speed.
+        noise_scale: how far end-to-end systems may stray from what is most expected, 0 = not at all; None = as far as
+            each does by itself.
     """
 
     pitch_scale: float | Tensor = 1.0
     energy_scale: float | Tensor = 1.0
     duration_scale: float | Tensor = 1.0
+    noise_scale: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse factors that are not positive and finite."""
@@ -155,6 +179,8 @@ class Controls(_OnDevice):
             if not 0 < low <= high < float("inf"):
                 found = f"{low:g}" if low == high else f"{low:g} to {high:g}"
                 raise ValueError(f"{name} must be a positive number, not {found}")
+        if self.noise_scale is not None and not 0 <= self.noise_scale < float("inf"):
+            raise ValueError(f"noise_scale must be 0 or a positive number, not {self.noise_scale:g}")
 
     def changed(self, *names: str) -> dict[str, float]:
         """Give the largest factor of each of these controls that is not 1 throughout."""
@@ -310,6 +336,83 @@ class MelDiscriminator(Protocol):
 
     def __call__(self, waveforms: tuple[Tensor, ...], mel: Tensor) -> list[tuple[Tensor, list[Tensor]]]:
         """Judgements (see tts.losses.adversarial) of waveforms as `Generating` gives and mels [batch, mels, frames]."""
+        ...
+
+
+@dataclass(frozen=True)
+class SpokenWaveform:
+    """What an end-to-end system says.
+
+    Attributes:
+        waveform: [batch, samples] in [-1, 1], zero beyond each length.
+        num_samples: [batch].
+        durations: [batch, phones] frames.
+    """
+
+    waveform: Tensor
+    num_samples: Tensor
+    durations: Tensor
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What an end-to-end system makes of recordings as it learns; symbols are phones and blanks between them.
+
+    Attributes:
+        waveform: [batch, samples] of one segment of each recording.
+        subbands: [batch, bands, samples / bands] of the same; None where there is one band.
+        starts: [batch] frames at which the segments begin.
+        divergence: of what was heard from what the text foretells.
+        duration: loss of the duration predictor.
+        text: [batch, symbols, hidden] states of the text encoder.
+        mask: [batch, symbols].
+        durations: [batch, symbols] int64 frames, as aligned.
+        log_durations: [batch, symbols], of the alignment.
+        predicted: [batch, symbols] log-durations; they carry gradients.
+    """
+
+    waveform: Tensor
+    subbands: Tensor | None
+    starts: Tensor
+    divergence: Tensor
+    duration: Tensor
+    text: Tensor
+    mask: Tensor
+    durations: Tensor
+    log_durations: Tensor
+    predicted: Tensor
+
+
+class EndToEnd(Protocol):
+    """Phones to waveform; an nn.Module too."""
+
+    def num_symbols(self, num_phones: int) -> int:
+        """Symbols that so many phones are read as; each takes a frame at least."""
+        ...
+
+    def learn(self, batch: EndToEndBatch, *, segment_frames: int, alignment_noise: float) -> Learned:
+        """Follow recordings; `alignment_noise` is as `tts.layers.monotonic_alignment` gives it."""
+        ...
+
+    def segment(self, batch: EndToEndBatch, learned: Learned) -> Tensor:
+        """Recorded samples [batch, samples] of what was decoded."""
+        ...
+
+    def loss(self, batch: EndToEndBatch, learned: Learned) -> dict[str, Tensor]:
+        """Named scalar loss terms that need no adversary, unweighted."""
+        ...
+
+    def speak(
+        self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, controls: Controls, seed: int = 0
+    ) -> SpokenWaveform:
+        """Speak padded phones [batch, phones] freely; each item as it would be alone.
+
+        What is left to chance follows from the seed.
+        """
+        ...
+
+    def copy(self, waveform: Tensor, *, speaker_ids: Tensor) -> Tensor:
+        """Copy-synthesis of recordings [batch, samples]: whole hops of what they become in the system and back."""
         ...
 
 

@@ -14,6 +14,7 @@ SYSTEMS: Mapping[str, Kind] = {
     "acoustic/fastspeech2": "acoustic",
     "acoustic/gst_tacotron": "acoustic",
     "acoustic/tacotron2": "acoustic",
+    "end_to_end/vits2": "end_to_end",
     "vocoders/griffin_lim": "vocoder",
     "vocoders/hifigan": "vocoder",
     "vocoders/istftnet": "vocoder",

@@ -161,8 +161,16 @@ class Voice:
         """Copy-synthesis: the waveform [samples] of a log-mel [frames, mels]."""
         return self._vocode(torch.from_numpy(np.array(mel)).to(self._device))
 
+    def copy(self, mel: npt.NDArray[np.float32], waveform: Waveform, *, speaker: str) -> Waveform:
+        """Copy-synthesis of a recording [samples] of a known speaker, whose log-mel is [frames, mels]."""
+        return self.vocode(mel)
+
     @torch.inference_mode()
     def _speak_batch(self, lines: Sequence[Line], controls: Controls) -> list[Speech]:
+        if controls.noise_scale is not None:
+            raise ConfigError(
+                "noise_scale has no effect on an acoustic model and a vocoder; leave it out, or use an end-to-end voice"
+            )
         ids = [self._phone_ids(line.phones) for line in lines]
         spoken = self._acoustic.speak(
             torch.nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self._device),

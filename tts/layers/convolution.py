@@ -29,10 +29,12 @@ def stretch(mask: Tensor | None, factor: int) -> Tensor | None:
     return None if mask is None else mask.repeat_interleave(factor, dim=-1)
 
 
-def normed_conv(in_channels: int, out_channels: int, kernel_size: int, *, dilation: int = 1) -> nn.Conv1d:
+def normed_conv(
+    in_channels: int, out_channels: int, kernel_size: int, *, dilation: int = 1, bias: bool = True
+) -> nn.Conv1d:
     """Weight-normed convolution that keeps the length; the kernel size is odd."""
     padding = dilation * (kernel_size - 1) // 2
-    conv = nn.Conv1d(in_channels, out_channels, kernel_size, dilation=dilation, padding=padding)
+    conv = nn.Conv1d(in_channels, out_channels, kernel_size, dilation=dilation, padding=padding, bias=bias)
     weight_norm(conv)
     return conv
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 
 from tts.errors import MemoryShortageError
-from tts.interfaces import AcousticBatch
+from tts.interfaces import AcousticBatch, VocoderBatch
 from tts.training.tasks import Batch
 
 _NO_MEMORY = "DefaultCPUAllocator: "  # what torch says where memory of a CPU is refused; it has no error of its own
@@ -36,8 +36,8 @@ def shortage_explained(batch: Batch, *, what: str) -> Iterator[None]:
 
 
 def _too_large(batch: Batch, what: str, error: RuntimeError) -> MemoryShortageError:
-    is_acoustic = isinstance(batch, AcousticBatch)
-    size, frames = batch.mel.shape[0], batch.mel.shape[1 if is_acoustic else 2]
+    is_whole = not isinstance(batch, VocoderBatch)
+    size, frames = _size(batch)
     reason = str(error).strip().splitlines()[0]
     if size > 1:
         remedy = (
@@ -45,7 +45,16 @@ def _too_large(batch: Batch, what: str, error: RuntimeError) -> MemoryShortageEr
             "batch.auto does so by itself when a run starts"
         )
     else:
-        less = "leave the longest clips out of the corpus" if is_acoustic else "lower batch.segment_frames"
+        less = "leave the longest clips out of the corpus" if is_whole else "lower batch.segment_frames"
         remedy = f"{less}, take a smaller model, or set precision to bf16"
     clips = f"{size} clips of up to" if size > 1 else "one clip of"
     return MemoryShortageError(f"{what}, {clips} {frames} frames, does not fit into memory ({reason}); {remedy}")
+
+
+def _size(batch: Batch) -> tuple[int, int]:
+    """Clips and frames of the longest."""
+    if isinstance(batch, VocoderBatch):
+        return batch.mel.shape[0], batch.mel.shape[2]
+    if isinstance(batch, AcousticBatch):
+        return batch.mel.shape[0], batch.mel.shape[1]
+    return len(batch.frames), int(batch.frames.max())

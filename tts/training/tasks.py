@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from tts.errors import ConfigError
-from tts.interfaces import AcousticBatch, Generating, VocoderBatch
+from tts.interfaces import AcousticBatch, EndToEndBatch, Generating, VocoderBatch
 from tts.losses.adversarial import discriminator_loss, feature_matching_loss, generator_loss, gradient_penalty
 from tts.training.freezing import Freezing, training_mode
 from tts.training.judging import Waveforms, at_rates_of, judge, judge_together
@@ -27,7 +27,7 @@ from tts.training.seeding import seed_everything
 from tts.training.settings import ADVERSARIAL_TERMS, RunSettings
 from tts.training.updates import MovingAverage, Updater
 
-Batch = AcousticBatch | VocoderBatch
+Batch = AcousticBatch | VocoderBatch | EndToEndBatch
 
 _DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -1,0 +1,1 @@
+"""End-to-end systems: phones to waveform, one system a file."""
