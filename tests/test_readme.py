@@ -13,7 +13,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def tree():
     """Folders of README's tree, as paths."""
     found, parents = [], []
-    for indent, name in re.findall(r"^    ( *)([a-z]+)/(?:\s|$)", README, flags=re.MULTILINE):
+    for indent, name in re.findall(r"^    ( *)([a-z_]+)/(?:\s|$)", README, flags=re.MULTILINE):
         parents = [*parents[: len(indent) // 2], name]
         found.append("/".join(parents))
     return found
