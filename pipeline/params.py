@@ -47,6 +47,21 @@ class BuiltRun:
 
 
 @config
+class BuiltVoice:
+    """A voice that `dvc repro` builds; repeats what dvc.yaml needs to know of it.
+
+    Attributes:
+        acoustic, vocoder: as in `voices.<name>`; of an end-to-end voice both are its one run.
+        corpus, style: as in `voices.<name>`.
+    """
+
+    acoustic: str
+    vocoder: str
+    corpus: str
+    style: Literal["label", "recording"] | dict[str, float] = "label"
+
+
+@config
 class VoiceSettings:
     """A voice: an acoustic run and a vocoder run, or an end-to-end run alone, heard on a corpus' test split.
 
@@ -67,6 +82,11 @@ class VoiceSettings:
         """Refuse voices that are incomplete or have a part too many."""
         if (self.acoustic is None) != (self.vocoder is None) or (self.end_to_end is None) == (self.acoustic is None):
             raise ValueError("needs acoustic and vocoder, or end_to_end alone")
+
+    @property
+    def built(self) -> BuiltVoice:
+        """As it stands in `run.voices`."""
+        return BuiltVoice(acoustic=self.runs[0], vocoder=self.runs[-1], corpus=self.corpus, style=self.style)
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -95,7 +115,7 @@ class Build:
     finetune: dict[str, BuiltRun] = Field(default_factory=dict)
     teach: dict[str, BuiltRun] = Field(default_factory=dict)
     finetune_vocoders: dict[str, BuiltRun] = Field(default_factory=dict)
-    voices: dict[str, VoiceSettings] = Field(default_factory=dict)
+    voices: dict[str, BuiltVoice] = Field(default_factory=dict)
 
 
 @config
@@ -231,8 +251,8 @@ def _check_voices(params: Params, paths: Paths, models: Iterable[str]) -> None:
             if run is not None:
                 _require(run, models, f"voices.{name}.{part}")
                 _require_kind(_kind(params, paths, run), part, f"voices.{name}.{part}: run {run!r}")
-    for name, voice in params.run.voices.items():
-        if params.voice(name) != voice:
+    for name, built in params.run.voices.items():
+        if params.voice(name).built != built:
             raise ConfigError(f"run.voices.{name} differs from voices.{name}; make them equal")
 
 
