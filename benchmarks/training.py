@@ -45,6 +45,7 @@ from tts.interfaces import Inventory, Statistics, VocoderBatch
 from tts.layers.postnet import PostNetConfig
 from tts.layers.transformer import TransformerConfig
 from tts.training import tasks
+from tts.training.judging import judge
 from tts.training.loading import prefetch
 from tts.training.meter import peak_memory
 from tts.training.processes import choose_device
@@ -322,7 +323,9 @@ def _plain_move(updater: Updater, _: Record) -> None:
 
 
 def _without_judging_together(_: Loop) -> AbstractContextManager[object]:
-    return mock.patch.object(tasks, "_judge_together", lambda judge, real, fake: (judge(real), judge(fake)))
+    return mock.patch.object(
+        tasks, "judge_together", lambda who, real, fake, mel: (judge(who, real, mel), judge(who, fake, mel))
+    )
 
 
 def _without_kept_norms(_: Loop) -> AbstractContextManager[object]:

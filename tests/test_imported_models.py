@@ -109,7 +109,7 @@ def test_params_know_imported_models_by_their_folders(folder):
     folder.set("run.acoustic.tiny_acoustic.init_from", "public_fs2")
     assert load_params(folder.root).runs["tiny_acoustic"].init_from == "public_fs2"
     folder.set("voices.public", "{acoustic: public_hifigan, vocoder: public_hifigan, corpus: tiny}")
-    with pytest.raises(ConfigError, match=r"voices\.public\.acoustic: run 'public_hifigan' is a vocoder system"):
+    with pytest.raises(ConfigError, match=r"voices\.public\.acoustic: run 'public_hifigan' is of kind vocoder"):
         load_params(folder.root)
     folder.set("voices.public", "{acoustic: public_fs3, vocoder: public_hifigan, corpus: tiny}")
     with pytest.raises(ConfigError, match="did you mean 'public_fs2'"):

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tts.errors import AudioError
+from tts.errors import AudioError, ConfigError
 from tts.metrics.measurable import NotMeasurableError
-from tts.metrics.packages import require_package
 
 Floats = npt.NDArray[np.floating]
 Vector = npt.NDArray[np.float32]
@@ -78,12 +77,11 @@ def speaker_vector(waveform: npt.NDArray[np.float32], sample_rate: int) -> npt.N
     Raises:
         NotMeasurableError: it has too little speech, or the encoder's weights are absent.
     """
-    require_package("resemblyzer")
     from tts.speakers.speech import speech_of
     from tts.speakers.weights import load_encoder
 
     try:
         speech = speech_of(waveform, sample_rate)
-    except AudioError as error:
+        return load_encoder().embed([speech])[0]
+    except (AudioError, ConfigError) as error:
         raise NotMeasurableError(str(error)) from error
-    return load_encoder().embed([speech])[0]
