@@ -18,6 +18,16 @@ _PUBLISHED = {
     "magnitude_epsilon": 0.0,
 }
 
+HPARAMS = {
+    "sample_rate": ("sampling_rate",),
+    "n_fft": ("filter_length",),
+    "hop_length": ("hop_length",),
+    "win_length": ("win_length",),
+    "f_min": ("mel_fmin",),
+    "f_max": ("mel_fmax",),
+}
+"""Where public configurations say what differs from it, by our names."""
+
 
 def tacotron2_mel(n_mels: int, **said: Any) -> MelDefinition:  # noqa: ANN401 - any JSON value
     """As github.com/NVIDIA/tacotron2 computes it, but for what a public configuration says.

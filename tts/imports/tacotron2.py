@@ -9,21 +9,12 @@ from torch import Tensor
 
 from tts.errors import CheckpointError
 from tts.imports.layout import Given, Weights
-from tts.imports.mels import tacotron2_mel
+from tts.imports.mels import HPARAMS, tacotron2_mel
 from tts.interfaces import Inventory, Statistics
 
 _ATTENTION = "decoder.attention_layer"
 ATTENTION = f"{_ATTENTION}.location_layer.location_conv.conv.weight"
 _SECOND_RNN = "decoder.rnn."
-_MEL = {
-    "sample_rate": ("sampling_rate",),
-    "n_fft": ("filter_length",),
-    "hop_length": ("hop_length",),
-    "win_length": ("win_length",),
-    "f_min": ("mel_fmin",),
-    "f_max": ("mel_fmax",),
-}
-"""Where hparams say it."""
 
 
 def modules(state: Weights) -> Iterator[tuple[str, str]]:
@@ -81,7 +72,7 @@ def inventory(state: Weights, given: Given, symbols: tuple[str, ...], *, sample_
         raise CheckpointError(f"the checkpoint has one speaker, the file of speakers {len(speakers)}; give its own")
     # Pitch and energy play no part in this system.
     neutral = Statistics({speakers[0]: 0.0}, {speakers[0]: 1.0}, 0.0, 1.0, mel_mean=0.0, mel_std=1.0)
-    mel = {"sample_rate": sample_rate, **given.settings(_MEL)}
+    mel = {"sample_rate": sample_rate, **given.settings(HPARAMS)}
     n_mels = state["decoder.prenet.layers.0.linear_layer.weight"].shape[1]
     return Inventory(
         mel=tacotron2_mel(n_mels, **mel), symbols=symbols, speakers=speakers, styles=("neutral",), statistics=neutral

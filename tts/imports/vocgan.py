@@ -13,14 +13,12 @@ from collections.abc import Iterator, Mapping
 from torch import Tensor
 
 from tts.config import build
-from tts.errors import CheckpointError
-from tts.imports.layout import Given, Layout, Understood, Weights
-from tts.imports.mels import tacotron2_mel
+from tts.imports.layout import Given, Layout, Understood, Weights, renamed
+from tts.imports.mels import HPARAMS, tacotron2_mel
 from tts.imports.weight_norm import folded
 from tts.interfaces import Inventory
 from tts.vocoders.vocgan import Config
 
-_SHOWN = 5  # names that a message lists at most
 _FIRST_SKIP, _FIRST_HEAD = 2, 1  # stages, counted from 0
 _BLOCK = (("dilated", "block.2"), ("mixed", "block.4"), ("shortcut", "shortcut"))
 
@@ -42,18 +40,8 @@ def understand(state: Weights, given: Given) -> Understood:
         "nested": any(name.startswith("sub_out_") for name in state),
         "mels": n_mels,
     }
-    mel = tacotron2_mel(n_mels, **given.settings(_MEL, "audio"))
+    mel = tacotron2_mel(n_mels, **given.settings(HPARAMS, "audio"))
     return Understood(build(Config, model, where="vocgan_rishikksh20"), Inventory(mel=mel))
-
-
-_MEL = {
-    "sample_rate": ("sampling_rate",),
-    "n_fft": ("filter_length",),
-    "hop_length": ("hop_length",),
-    "win_length": ("win_length",),
-    "f_min": ("mel_fmin",),
-    "f_max": ("mel_fmax",),
-}
 
 
 def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -62,14 +50,7 @@ def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         CheckpointError: tensors are missing or left over; names the first five.
     """
-    modules = list(_modules(state))
-    _refuse_unfitting(state, [old for _, old in modules])
-    return {
-        new + name[len(old) :]: tensor
-        for new, old in modules
-        for name, tensor in state.items()
-        if name.startswith(f"{old}.")
-    }
+    return renamed(state, _modules(state))
 
 
 def _modules(state: Mapping[str, Tensor]) -> Iterator[tuple[str, str]]:
@@ -90,15 +71,6 @@ def _modules(state: Mapping[str, Tensor]) -> Iterator[tuple[str, str]]:
 def _highest(state: Mapping[str, Tensor], pattern: str) -> int:
     found = [re.match(pattern, name) for name in state]
     return max((int(each[1]) for each in found if each), default=-1)
-
-
-def _refuse_unfitting(state: Mapping[str, Tensor], modules: list[str]) -> None:
-    prefixes = tuple(f"{each}." for each in modules)
-    missing = [f"{each}* is missing" for each in prefixes if not any(name.startswith(each) for name in state)]
-    left = [f"{name} is left over" for name in sorted(state) if not name.startswith(prefixes)]
-    if faults := missing + left:
-        more = f" (and {len(faults) - _SHOWN} more)" if len(faults) > _SHOWN else ""
-        raise CheckpointError(f"the checkpoint is not a VocGAN generator: {'; '.join(faults[:_SHOWN])}{more}")
 
 
 LAYOUT = Layout("vocgan_rishikksh20", "vocoders/vocgan", recognises, understand, converted)

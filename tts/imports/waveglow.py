@@ -12,13 +12,10 @@ from collections.abc import Iterator, Mapping
 
 from torch import Tensor
 
-from tts.errors import CheckpointError
-from tts.imports.layout import Given, Layout, Understood, Weights
-from tts.imports.mels import tacotron2_mel
+from tts.imports.layout import Given, Layout, Understood, Weights, renamed
+from tts.imports.mels import HPARAMS, tacotron2_mel
 from tts.interfaces import Inventory
 from tts.vocoders.waveglow import Config
-
-_SHOWN = 5  # names that a message lists at most
 
 
 def recognises(state: Mapping[str, Tensor]) -> bool:
@@ -32,7 +29,7 @@ def configuration(state: Mapping[str, Tensor]) -> Config:
     Raises:
         CheckpointError: tensors are missing.
     """
-    _refuse_unfitting(state)
+    renamed(state, _modules(state))  # which refuses what is missing
     widths = [len(state[f"convinv.{step}.conv.weight"]) for step in range(_count(state, "convinv"))]
     falls = [step for step in range(1, len(widths)) if widths[step] < widths[step - 1]]
     dilated = next(state[f"WN.0.in_layers.0.{name}"] for name in _WEIGHTS if f"WN.0.in_layers.0.{name}" in state)
@@ -50,18 +47,8 @@ def configuration(state: Mapping[str, Tensor]) -> Config:
 
 def understand(state: Weights, given: Given) -> Understood:
     """Config and mel from shapes and, where it is given, `data_config` of the public config.json."""
-    mel = tacotron2_mel(len(state["upsample.weight"]), **given.settings(_MEL, "data_config"))
+    mel = tacotron2_mel(len(state["upsample.weight"]), **given.settings(HPARAMS, "data_config"))
     return Understood(configuration(state), Inventory(mel=mel))
-
-
-_MEL = {
-    "sample_rate": ("sampling_rate",),
-    "n_fft": ("filter_length",),
-    "hop_length": ("hop_length",),
-    "win_length": ("win_length",),
-    "f_min": ("mel_fmin",),
-    "f_max": ("mel_fmax",),
-}
 
 
 def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -70,12 +57,8 @@ def converted(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         CheckpointError: tensors are missing or left over; names the first five.
     """
-    _refuse_unfitting(state)
-    ours = {}
-    for new, old in _modules(state):
-        for name in [each for each in state if each.startswith(f"{old}.")]:
-            ours[new + name[len(old) :]] = state[name].squeeze(2) if old.startswith("convinv") else state[name]
-    return ours
+    ours = renamed(state, _modules(state))
+    return {name: each.squeeze(2) if name.startswith("mixings.") else each for name, each in ours.items()}
 
 
 _WEIGHTS = ("weight", "weight_v", "parametrizations.weight.original1")
@@ -100,15 +83,6 @@ def _count(state: Mapping[str, Tensor], prefix: str) -> int:
     """How many modules a list has: one more than the highest number after its prefix."""
     found = [re.match(rf"{re.escape(prefix)}\.(\d+)\.", name) for name in state]
     return 1 + max((int(each[1]) for each in found if each), default=-1)
-
-
-def _refuse_unfitting(state: Mapping[str, Tensor]) -> None:
-    prefixes = [f"{old}." for _, old in _modules(state)]
-    missing = [f"{each}* is missing" for each in prefixes if not any(name.startswith(each) for name in state)]
-    left = [f"{name} is left over" for name in sorted(state) if not name.startswith(tuple(prefixes))]
-    if faults := missing + left:
-        more = f" (and {len(faults) - _SHOWN} more)" if len(faults) > _SHOWN else ""
-        raise CheckpointError(f"the checkpoint is not of NVIDIA's WaveGlow: {'; '.join(faults[:_SHOWN])}{more}")
 
 
 LAYOUT = Layout("waveglow_nvidia", "vocoders/waveglow", recognises, understand, converted)
