@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -30,6 +29,7 @@ from tts.errors import ConfigError
 from tts.interfaces import Inventory, System, VocoderBatch
 from tts.layers import convolution
 from tts.layers.convolution import frame_mask, normed_upsampling, zero_padding
+from tts.layers.melgan_discriminator import MelGanDiscriminatorConfig, MelGanDiscriminators
 from tts.layers.reflection import reflected
 from tts.losses.adversarial import Judgement
 from tts.losses.spectral import RESOLUTIONS, Resolution, multi_resolution_stft_distance
@@ -37,6 +37,7 @@ from tts.losses.spectral import RESOLUTIONS, Resolution, multi_resolution_stft_d
 _SLOPE = 0.2  # of every leaky ReLU
 _FIRST_SKIP = 2  # stages before it have no skip, and the first of them no waveform
 _JCU_STRIDES = (4, 2)
+_SCALE_STRIDES = (4, 4, 4)  # of branch master: one layer less than MelGAN's
 
 
 @config
@@ -234,36 +235,6 @@ class NestedDiscriminators(nn.Module):
         return [judgement for pair in judgements for judgement in pair]
 
 
-class ScaleDiscriminators(nn.Module):
-    """MelGAN's: several look at the waveform, each at half the resolution of the one before."""
-
-    def __init__(self, settings: Config) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(
-            ScaleDiscriminator(settings.discriminator_channels) for _ in range(settings.scales)
-        )
-
-    def forward(self, waveform: Tensor) -> list[Judgement]:
-        """Judgements of waveforms [batch, samples], one for each resolution."""
-        return [each(pooled) for each, pooled in zip(self.members, _halved(waveform), strict=False)]
-
-
-class ScaleDiscriminator(nn.Module):
-    """One of MelGAN's, as branch master has it: one layer less, and no more than 32 times the first one's channels."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        widths = [min(channels * 4**power, 32 * channels) for power in range(4)]
-        strided = [_conv(narrow, wide, 41, stride=4, groups=narrow // 4) for narrow, wide in pairwise(widths)]
-        self.layers = nn.ModuleList([_conv(1, channels, 15), *strided, _conv(widths[-1], widths[-1], 5)])
-        self.score = _conv(widths[-1], 1, 3)
-
-    def forward(self, waveform: Tensor) -> Judgement:
-        """Judgement of waveforms [batch, samples]."""
-        features = _run(self.layers, waveform[:, None])
-        return self.score(features[-1]).flatten(1), features
-
-
 def _run(layers: nn.ModuleList, hidden: Tensor) -> list[Tensor]:
     features = []
     for layer in layers:
@@ -307,7 +278,14 @@ def _require_fitting(settings: Config, inventory: Inventory) -> None:
 
 
 def _build_discriminator(settings: Config) -> nn.Module:
-    return NestedDiscriminators(settings) if settings.nested else ScaleDiscriminators(settings)
+    if settings.nested:
+        return NestedDiscriminators(settings)
+    width = settings.discriminator_channels
+    return MelGanDiscriminators(
+        MelGanDiscriminatorConfig(
+            scales=settings.scales, channels=width, strides=_SCALE_STRIDES, max_channels=32 * width
+        )
+    )
 
 
 SYSTEM = System(
