@@ -15,7 +15,7 @@ demo: $(INSTALLED)
 	@echo "samples: data/audio/demo/"
 
 test: $(INSTALLED)
-	. $(BIN)/activate && pytest -n auto --dist loadfile
+	. $(BIN)/activate && pytest -n auto --dist loadfile --no-loadscope-reorder
 
 faults: $(INSTALLED)
 	. $(BIN)/activate && pytest -m faults

@@ -32,6 +32,12 @@ with one_thread_each():
 torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the files that take minutes, so that no worker ends with one of them while the others wait."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass
 class Project:
     """A copy of this checkout with its own git and DVC, where commands run as a user runs them."""
