@@ -13,8 +13,10 @@ import pytest
 from packing import pack
 from tiny_voice import INVENTORY, MEL_DEFINITION, write_models
 
+from pipeline.params import load_params
 from stages.app import _line
 from tts.audio.files import write_wav
+from tts.errors import ConfigError
 from tts.interfaces import Inventory
 
 ROOT = Path(__file__).parents[1]
@@ -91,13 +93,19 @@ def one_line(done):
         ("layers: 1", "layer: 1", "model.encoder.layer: unknown key; did you mean 'layers'?"),
     ],
 )
-def test_a_bad_parameter_is_one_line_with_its_remedy(project, old, new, said):
-    path = project.root / "params.yaml"
-    text = path.read_text()
+def test_a_bad_parameter_is_named_with_its_remedy(tmp_path, old, new, said):
+    text = (ROOT / "presets" / "tiny.yaml").read_text()
     assert old in text
-    path.write_text(text.replace(old, new))
-    message = one_line(tts(project.root, "mel", "tiny"))
-    assert said in message
+    (tmp_path / "params.yaml").write_text(text.replace(old, new))
+    with pytest.raises(ConfigError) as raised:
+        load_params(tmp_path)
+    assert said in str(raised.value)
+
+
+def test_a_bad_parameter_is_one_line_and_nothing_is_written(project):
+    path = project.root / "params.yaml"
+    path.write_text(path.read_text().replace("hop_length:", "hop_lenght:"))
+    assert "audio.hop_lenght: unknown key; did you mean" in one_line(tts(project.root, "mel", "tiny"))
     assert not (project.root / "data" / "features").exists()
 
 
