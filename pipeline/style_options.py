@@ -14,7 +14,12 @@ if TYPE_CHECKING:  # the command line answers before torch is there
     from tts.synthesis import Voice
 
 
-_EXAMPLES = {"--style": "calm=0.3,lively=0.7", "--style-token": "3=0.4", "--style-dimension": "5=2.0"}
+_EXAMPLES = {
+    "--style": "calm=0.3,lively=0.7",
+    "--style-token": "3=0.4",
+    "--style-dimension": "5=2.0",
+    "--to": "anna=0.5,bert=0.5",
+}
 
 
 @dataclass(frozen=True)
@@ -54,18 +59,20 @@ class StyleOptions:
         style = self._start(voice)
         if not self.dimensions and not self.temperature:
             return style
-        offsets = {_index(key): value for key, value in _numbers(self.dimensions or (), "--style-dimension").items()}
+        offsets = {
+            _index(key): value for key, value in numbers_by_name(self.dimensions or (), "--style-dimension").items()
+        }
         return voice.styles.varied(style, offsets=offsets, temperature=self.temperature, seed=self.seed)
 
     def _start(self, voice: Voice) -> Style | None:
         if self.references:
             return _heard(voice, self.references)
         if self.tokens:
-            weights = _numbers(self.tokens, "--style-token")
+            weights = numbers_by_name(self.tokens, "--style-token")
             return voice.styles.of_tokens({_head_and_token(key): weight for key, weight in weights.items()})
         if self.style is None or "=" not in self.style or self.style in voice.styles.names:
             return self.style
-        return _numbers(self.style.split(","), "--style")
+        return numbers_by_name(self.style.split(","), "--style")
 
 
 def _heard(voice: Voice, references: Sequence[Path]) -> StyleVector:
@@ -82,8 +89,12 @@ def _heard(voice: Voice, references: Sequence[Path]) -> StyleVector:
     return voice.styles.of_recordings(waveforms)
 
 
-def _numbers(texts: Sequence[str], option: str) -> dict[str, float]:
-    """Read texts such as ``name=number``."""
+def numbers_by_name(texts: Sequence[str], option: str) -> dict[str, float]:
+    """Read texts such as ``name=number``.
+
+    Raises:
+        ConfigError: a text is none, or a name is there twice; names the option.
+    """
     numbers: dict[str, float] = {}
     for text in texts:
         name, number = _name_and_number(text, option)

@@ -21,7 +21,10 @@ from tts.vocoding import LongVocoder
 Mel = npt.NDArray[np.float32]
 
 _SAVED_MEL = ".npy"
-_KINDS = (".wav", ".flac", ".ogg", ".mp3", _SAVED_MEL)
+SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
+"""Endings of files that are recordings."""
+
+_KINDS = (*SOUNDS, _SAVED_MEL)
 
 
 def vocode_files(
@@ -47,24 +50,25 @@ def vocode_files(
     return num_samples / rate
 
 
-def find_places(source: Path, output: Path) -> list[tuple[Path, Path]]:
+def find_places(source: Path, output: Path, *, kinds: Sequence[str] = _KINDS) -> list[tuple[Path, Path]]:
     """Find what is to be spoken, and where its sound goes.
 
     Args:
         source: a file, or a folder that is searched through.
         output: a .wav file for a file; else a folder, where sounds have the places that their sources have.
+        kinds: endings of the files of a folder that are meant.
 
     Raises:
         ConfigError: there is nothing to speak, or a sound would replace its source or another sound.
     """
     if source.is_dir():
-        files = sorted(path for path in source.rglob("*") if path.suffix.lower() in _KINDS)
+        files = sorted(path for path in source.rglob("*") if path.suffix.lower() in kinds)
         places = [(path, (output / path.relative_to(source)).with_suffix(".wav")) for path in files]
     else:
         name = output if output.suffix.lower() == ".wav" else output / f"{source.stem}.wav"
         places = [(source, name)]
     if not places:
-        raise ConfigError(f"{source}: holds no sound and no mel ({', '.join(_KINDS)})")
+        raise ConfigError(f"{source}: holds no file that ends in {', '.join(kinds)}")
     _require_apart(places)
     return places
 

@@ -19,6 +19,7 @@ import typer
 from stages import (
     align,
     compare,
+    convert,
     doctor,
     download,
     evaluate,
@@ -97,6 +98,7 @@ _STAGES: dict[str, Callable[..., None]] = {
 _OTHERS: dict[str, Callable[..., None]] = {
     "say": say.run,
     "vocode": vocode.run,
+    "convert": convert.run,
     "score": score.run,
     "compare": compare.run,
     "pronounce": pronounce.run,

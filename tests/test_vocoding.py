@@ -180,7 +180,7 @@ class TestFiles:
         with pytest.raises(ConfigError, match=r"two.npy and .*two.wav would both become .*out/two.wav"):
             find_places(folder / "in", folder / "out")
         (folder / "empty").mkdir()
-        with pytest.raises(ConfigError, match="holds no sound and no mel"):
+        with pytest.raises(ConfigError, match=r"holds no file that ends in \.wav, .*, \.npy"):
             find_places(folder / "empty", folder / "out")
 
 

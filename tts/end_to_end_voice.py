@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -10,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tts.errors import ConfigError
+from tts.errors import AudioError, ConfigError
 from tts.interfaces import Controls, EndToEnd, SpeakerSpace
+from tts.layers.embedding import position
 from tts.models import LoadedModel, load_kind
 from tts.styles import VoiceStyles
 from tts.synthesis import Line, Speech, Voice, Waveform
@@ -48,6 +50,36 @@ class EndToEndVoice(Voice):
         copied: Waveform = self._network.copy(samples, speaker_ids=speaker_ids)[0].cpu().numpy()
         return copied
 
+    @torch.inference_mode()
+    def convert(self, waveform: Waveform, *, source: str, target: str | Mapping[str, float]) -> Waveform:
+        """Give a recording the voice of another speaker; its words and its timing stay, and nothing is drawn.
+
+        All of it is heard at once, in memory that grows with the square of its length: about a GB for a minute.
+
+        Args:
+            waveform: [samples] at the voice's sample rate.
+            source: who speaks in it.
+            target: whose voice it is given: a name, or weights of several names, which are made to sum to 1.
+
+        Returns:
+            Its whole hops, [samples] in [-1, 1].
+
+        Raises:
+            ConfigError: the voice has one speaker only or does not know these, or weights make no blend.
+            AudioError: the recording is shorter than one window of the mel.
+        """
+        known = self.inventory.speakers
+        if len(known) < 2:
+            raise ConfigError("the voice has one speaker only, so there is nobody to convert to; take one of several")
+        least = self.inventory.mel.n_fft
+        if len(waveform) < least:
+            raise AudioError(f"has {len(waveform)} samples, too few to convert; needs {least} at least, one window")
+        samples = torch.from_numpy(np.array(waveform))[None].to(self._device)
+        from_ids = torch.tensor([position(source, known, "source speaker")], device=self._device)
+        weights = blend(target, known).to(self._device)
+        converted: Waveform = self._network.convert(samples, from_ids=from_ids, to_ids=weights[None])[0].cpu().numpy()
+        return converted
+
     def vocode(self, mel: npt.NDArray[np.float32]) -> Waveform:
         """Refuse: there is no vocoder.
 
@@ -78,3 +110,20 @@ class EndToEndVoice(Voice):
         raise ConfigError(
             f"the voice knows its speakers by name only: {', '.join(self.inventory.speakers)}; choose one of them"
         )
+
+
+def blend(target: str | Mapping[str, float], known: Sequence[str]) -> torch.Tensor:
+    """Weights [speakers] of a name, or of several names, that sum to 1.
+
+    Raises:
+        ConfigError: a name is unknown, or a weight is negative or no number, or none is positive.
+    """
+    shares = {target: 1.0} if isinstance(target, str) else target
+    weights = torch.zeros(len(known))
+    for name, share in shares.items():
+        if not 0 <= share < math.inf:
+            raise ConfigError(f"the weight of speaker {name!r} is {share:g}; weights are numbers from 0 on")
+        weights[position(name, known, "target speaker")] = share
+    if not 0 < weights.sum() < math.inf:
+        raise ConfigError(f"the weights of speakers sum to {weights.sum():g}; give at least one a positive weight")
+    return weights / weights.sum()

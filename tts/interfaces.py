@@ -415,6 +415,22 @@ class EndToEnd(Protocol):
         """Copy-synthesis of recordings [batch, samples]: whole hops of what they become in the system and back."""
         ...
 
+    def convert(
+        self, waveform: Tensor, frames: Tensor | None = None, *, from_ids: Tensor, to_ids: Tensor
+    ) -> Tensor:  # fmt: skip
+        """Give padded recordings [batch, samples] the voices of others; each item as it would be alone.
+
+        Args:
+            waveform: of the speakers `from_ids`.
+            frames: whole hops [batch] of each recording; None = nothing is padded.
+            from_ids: who speaks: ids [batch], or blends, float weights [batch, speakers] that sum to 1.
+            to_ids: whose voices they are given, likewise.
+
+        Returns:
+            Whole hops of [batch, samples], zero beyond each item's end.
+        """
+        ...
+
 
 Kind = Literal["acoustic", "vocoder", "end_to_end"]
 

@@ -184,6 +184,20 @@ class Vits2(nn.Module):
         samples: Tensor = self.decoder(mean, None, speaker).waveform.float().clamp(-1, 1)
         return samples
 
+    def convert(
+        self, waveform: Tensor, frames: Tensor | None = None, *, from_ids: Tensor, to_ids: Tensor
+    ) -> Tensor:  # fmt: skip
+        """Voice conversion, as `EndToEnd` says: by the posterior's mean, so that nothing is drawn."""
+        if frames is None:
+            frames = torch.full((len(waveform),), waveform.shape[1] // self.hop_length, device=waveform.device)
+        source, target = self._speaker(from_ids), self._speaker(to_ids)
+        mel = padded_mel(waveform, frames, self.definition)
+        mask = length_mask(frames, mel.shape[1])
+        mean, _ = self.posterior(mel, mask, source)
+        latent = self.flow.inverse(self.flow(mean, mask, source), mask, target)
+        samples: Tensor = self.decoder(latent, mask, target).waveform.float().clamp(-1, 1)
+        return samples
+
     def read(self, phones: Tensor, lengths: Tensor, speaker: Tensor | None) -> Read:
         """Encode phones [batch, phones] of lengths [batch], for speakers [batch, channels]."""
         embedded = self.symbols(phones)
@@ -281,7 +295,14 @@ class Vits2(nn.Module):
         convolution.fold_weight_norm(self)
 
     def _speaker(self, speaker_ids: Tensor) -> Tensor | None:
-        return None if self.speakers is None else self.speakers(speaker_ids)
+        """Vectors [batch, channels] of ids [batch], or of blends, the weights [batch, speakers]."""
+        if self.speakers is None:
+            return None
+        if speaker_ids.is_floating_point():
+            blended: Tensor = speaker_ids @ self.speakers.weight
+            return blended
+        vectors: Tensor = self.speakers(speaker_ids)
+        return vectors
 
     def _stretched(self, text: Read, durations: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
         """Mean and log-deviation of the prior, [batch, frames, latent] each."""

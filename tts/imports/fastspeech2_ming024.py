@@ -21,6 +21,7 @@ from tts.errors import CheckpointError
 from tts.imports import symbols
 from tts.imports.layout import Given, Layout, Understood, Weights, renamed
 from tts.imports.mels import tacotron2_mel
+from tts.imports.speakers import named
 from tts.interfaces import Inventory, Statistics
 
 _NAME = "fastspeech2_ming024"
@@ -42,7 +43,7 @@ def understand(state: Weights, given: Given) -> Understood:
     rows = len(state["encoder.src_word_emb.weight"])
     names = symbols.named(rows, given.symbols, symbols.ming024(), layout=_NAME)
     config = build(Config, _model(state, given), where=_NAME)
-    speakers = _speakers(state, given)
+    speakers = named(state.get("speaker_emb.weight"), given.speakers, layout=_NAME)
     inventory = Inventory(
         mel=tacotron2_mel(len(state["mel_linear.weight"]), **given.settings(_MEL, "preprocessing")),
         symbols=names,
@@ -169,23 +170,6 @@ def _quantity(state: Weights, name: str, given: Given) -> dict[str, Any]:
     if not torch.allclose(edges, torch.linspace(low, high, len(edges)), rtol=0, atol=1e-4 * abs(high - low)):
         raise CheckpointError(f"{_NAME}: the bins of {name} are not evenly spaced (quantization log), ours are")
     return {"target": "zscore", "bins": len(edges) + 1, "bin_range": [low, high]}
-
-
-def _speakers(state: Weights, given: Given) -> tuple[str, ...]:
-    table = state.get("speaker_emb.weight")
-    count = 1 if table is None else len(table)
-    if table is not None and count == 1:
-        raise CheckpointError(
-            f"{_NAME}: a table of one speaker has no place here; import a model without it, or of more"
-        )
-    if given.speakers is None and count > 1:
-        raise CheckpointError(
-            f"the checkpoint has {count} speakers; give the speakers.json it was trained with (--speakers)"
-        )
-    names = given.speakers or ("speaker",)
-    if len(names) != count:
-        raise CheckpointError(f"the checkpoint has {count} speakers, the file of speakers {len(names)}; give its own")
-    return names
 
 
 def _statistics(stats: Mapping[str, Any] | None, speakers: tuple[str, ...]) -> Statistics:

@@ -8,17 +8,18 @@ Its mel: 22,050 Hz, windows of 1,024 every 256 samples, padded by 384 on both si
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor
 
 from tts.audio.mel_definition import MelDefinition
 from tts.config import build
 from tts.errors import CheckpointError
+from tts.imports import residual_stacks
 from tts.imports.layout import Given, Layout, Understood, Weights, refuse_unfitting
 from tts.imports.weight_norm import folded
 from tts.interfaces import Inventory
-from tts.vocoders.hifigan import V3, Config
+from tts.vocoders.hifigan import Config
 
 _HEADS = ("conv_pre", "conv_post", "ups", "resblocks")
 _PERIODS, _SCALES = 5, 3
@@ -42,8 +43,7 @@ def understand(state: Weights, given: Given) -> Understood:
         "channels": len(plain["conv_pre.bias"]),
         "upsample_rates": given.setting("upsample_rates", default=[each.shape[2] // 2 for each in ups]),
         "upsample_kernels": [each.shape[2] for each in ups],
-        "resblock": _resblock(plain),
-        **_stacks(plain, given, per_stage=plain.count("resblocks") // max(1, len(ups))),
+        **residual_stacks.sizes(plain, given, layout="hifigan_jik876"),
     }
     config = build(Config, model, where="hifigan_jik876")
     return Understood(config, Inventory(mel=_mel(plain, given)), tuple(notes))
@@ -89,25 +89,6 @@ def _normed(name: str, *, spectral: bool) -> str:
     """Name of a normed weight's part as torch's parametrizations have it."""
     owner, _, attribute = name.rpartition(".")
     return f"{owner}.{(_SPECTRAL if spectral else _NORM).get(attribute, attribute)}"
-
-
-def _resblock(plain: Weights) -> Literal["1", "2"]:
-    return "1" if "resblocks.0.convs1.0.weight" in plain else "2"
-
-
-def _stacks(plain: Weights, given: Given, *, per_stage: int) -> dict[str, Any]:
-    """Kernels and dilations of the residual stacks of a stage."""
-    part = "convs1" if _resblock(plain) == "1" else "convs"
-    kernels = [plain[f"resblocks.{i}.{part}.0.weight"].shape[2] for i in range(per_stage)]
-    counts = [plain.count(f"resblocks.{i}.{part}") for i in range(per_stage)]
-    published = [list(each) for each in (Config() if part == "convs1" else V3).resblock_dilations]
-    dilations = given.setting("resblock_dilation_sizes", default=published)
-    if [len(each) for each in dilations] != counts:
-        raise CheckpointError(
-            f"hifigan_jik876: residual stacks have {counts} convolutions, but the dilations are {dilations}; "
-            "give the config.json that belongs to the checkpoint (--config)"
-        )
-    return {"resblock_kernels": kernels, "resblock_dilations": dilations}
 
 
 def _mel(plain: Weights, given: Given) -> MelDefinition:

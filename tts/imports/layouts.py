@@ -10,6 +10,7 @@ from tts.errors import CheckpointError, ConfigError
 from tts.imports import (
     fastspeech2_ming024,
     hifigan_jik876,
+    mb_istft_vits2,
     melgan_descript,
     multiband_melgan,
     parallel_wavegan,
@@ -26,6 +27,7 @@ LAYOUTS: Mapping[str, Layout] = {
     for layout in (
         fastspeech2_ming024.LAYOUT,
         hifigan_jik876.LAYOUT,
+        mb_istft_vits2.LAYOUT,
         melgan_descript.LAYOUT,
         multiband_melgan.LAYOUT,
         parallel_wavegan.LAYOUT,
