@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +18,8 @@ from pipeline.params import Params
 from pipeline.paths import Paths
 from tts.config import build, to_plain
 from tts.data.features import CorpusFeatures, read_inventory
+from tts.data.speaker_vectors import SpeakerVectorTable
+from tts.data.tables import SPEAKERS, read_table
 from tts.errors import ConfigError, DataError
 from tts.interfaces import Finishing, Inventory, System
 from tts.layers.adversaries import Adversaries
@@ -39,6 +41,7 @@ from tts.training.samples import AcousticSamples, VocoderSamples, choose_clips
 from tts.training.sampling import fixed_batches
 from tts.training.seeding import seed_everything
 from tts.training.settings import RunSettings
+from tts.training.speaker_init import SpeakerStart
 from tts.training.starting import start_discriminator_from, start_from
 from tts.training.tasks import AdversarialTask, Batch, GeneratorTask, SupervisedTask, Task
 from tts.training.trainer import Trainer, TrainingData
@@ -58,6 +61,7 @@ class Run:
         features: of its corpus.
         inventory: what its network is built with.
         start: model folder it starts from; None = from random weights.
+        speaker_start: how rows of speakers start that this model does not know.
     """
 
     settings: RunSettings
@@ -66,6 +70,7 @@ class Run:
     features: CorpusFeatures
     inventory: Inventory
     start: Path | None
+    speaker_start: SpeakerStart = field(default_factory=SpeakerStart)
 
     def task(self, device: torch.device, processes: Processes) -> Task:
         """Network and optimizers, as they are before the first step."""
@@ -74,16 +79,19 @@ class Run:
         discriminator = self._discriminator()
         if self.start is not None:
             saved = read_model(self.start)
-            start_from(network, saved, system=self.settings.system, inventory=self.inventory)
+            start_from(
+                network, saved, system=self.settings.system, inventory=self.inventory, speakers=self.speaker_start
+            )
             if discriminator is not None:
                 start_discriminator_from(discriminator, saved)
+        sets = self.system.freeze_sets
         if self.system.kind == "end_to_end":
             adversaries = None if discriminator is None else cast(Adversaries, discriminator.to(device))
-            return EndToEndTask(network.to(device), adversaries, self.settings, processes)
+            return EndToEndTask(network.to(device), adversaries, self.settings, processes, freeze_sets=sets)
         if discriminator is None:
             kind = SupervisedTask if self.system.task == "supervised" else GeneratorTask
-            return kind(network.to(device), self.settings, processes)
-        return AdversarialTask(network.to(device), discriminator.to(device), self.settings, processes)
+            return kind(network.to(device), self.settings, processes, freeze_sets=sets)
+        return AdversarialTask(network.to(device), discriminator.to(device), self.settings, processes, freeze_sets=sets)
 
     def data(self, network: nn.Module, *, num_samples: int = 0) -> TrainingData:
         """Batches as the network wants them, and so many clips of the validation split to look at and to hear."""
@@ -204,9 +212,13 @@ def read_run(params: Params, paths: Paths, name: str) -> Run:
         inventory = read_inventory(index, features.mel_definition, speakers=settings.speakers, styles=settings.styles)
         if features.speaker_vectors is not None:
             inventory = replace(inventory, speaker_vectors=features.speaker_vectors.means(inventory.speakers))
+    if system.kind == "vocoder" and settings.speaker_init != "mean":
+        raise ConfigError(
+            f"runs.{name}.speaker_init has no effect on {settings.system}, which is told no speakers; remove it"
+        )
     config = build(system.config, settings.model, where=f"runs.{name}.model")
     start = paths.model(settings.init_from) if settings.init_from else None
-    return Run(settings, system, config, features, inventory, start)
+    return Run(settings, system, config, features, inventory, start, _speaker_start(params, paths, name, features))
 
 
 def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
@@ -221,6 +233,10 @@ def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
         files += sorted(paths.index(corpus).iterdir())
     if _by_vector(settings):
         files += [paths.vectors(corpus) / "vectors.parquet"]
+    if settings.speaker_init == "nearest":
+        files += [paths.vectors(corpus) / "vectors.parquet"]
+    if settings.speaker_init == "by_metadata":
+        files += [paths.corpus(corpus) / "speakers.parquet"]
     if settings.init_from:
         files += sorted(paths.model(settings.init_from).iterdir())
     return {
@@ -238,6 +254,32 @@ def _mels(paths: Paths, settings: RunSettings) -> Path:
     if not (mels / "mel.parquet").exists():
         raise DataError(f"{mels / 'mel.parquet'} is missing; run `tts teach {settings.mels_from}`")
     return mels
+
+
+def _speaker_start(params: Params, paths: Paths, name: str, features: CorpusFeatures) -> SpeakerStart:
+    """How new speakers start, and what its corpus tells of them."""
+    run = params.training_run(name)
+    start = SpeakerStart(method=run.speaker_init, seed=run.seed)
+    if run.speaker_init == "nearest":
+        _require_same_corpus(params, name)
+        speakers = {utterance: row.speaker for utterance, row in features.utterances.items()}
+        vectors = SpeakerVectorTable(paths.vectors(run.corpus), speakers, features.select("train"))
+        return replace(start, vectors=vectors.means(vectors.heard))
+    if run.speaker_init == "by_metadata":
+        rows = read_table(paths.corpus(run.corpus) / "speakers.parquet", SPEAKERS)
+        return replace(start, traits={row["speaker"]: (row["gender"] or "", row["accent"] or "") for row in rows})
+    return start
+
+
+def _require_same_corpus(params: Params, name: str) -> None:
+    run = params.training_run(name)
+    base = params.runs.get(run.init_from or "")
+    if base is None or base.corpus != run.corpus:
+        found = f"is a run of corpus {base.corpus!r}" if base else "is an imported model"
+        raise ConfigError(
+            f"runs.{name}.speaker_init nearest compares speakers of one corpus, here {run.corpus!r}, but "
+            f"{run.init_from} {found}; put all speakers into one corpus, or choose another speaker_init"
+        )
 
 
 def _by_vector(settings: RunSettings) -> bool:

@@ -447,6 +447,8 @@ class System:
             batch and the waveform generated from it, and `build_discriminator`), or None: nothing to train.
         build_discriminator: for adversarial systems.
         configurations: published configurations by name, for parameter counts and presets.
+        freeze_sets: what `freeze` can name: patterns (fnmatch) of its parameters by the set's name. A set names what
+            stays frozen, ``all_but_<set>`` that all else does; some of its patterns may be of other configurations.
         mels: what those of them hear that are not made for 22,050 Hz, 80 mels and a hop_length of 256.
     """
 
@@ -456,4 +458,5 @@ class System:
     task: Literal["supervised", "adversarial"] | None
     build_discriminator: Callable[[Any], nn.Module] | None = None
     configurations: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    freeze_sets: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     mels: Mapping[str, MelDefinition] = dataclasses.field(default_factory=dict)

@@ -194,6 +194,12 @@ SYSTEM = System(
     config=Config,
     build=FastSpeech,
     task="supervised",
+    freeze_sets={
+        "embedding": ("speakers.*",),
+        "embedding_and_encoder": ("speakers.*", "symbols.*", "encoder.*"),
+        "durations": ("durations.*",),
+        "decoder": ("decoder.*", "mel.*", "postnet.*"),
+    },
     configurations={
         "paper": Config(),
         "xcmyz": Config(

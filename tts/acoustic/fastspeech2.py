@@ -397,6 +397,12 @@ SYSTEM = System(
     config=Config,
     build=FastSpeech2,
     task="supervised",
+    freeze_sets={
+        "embedding": ("speakers.*", "speaker_vectors.*"),
+        "embedding_and_encoder": ("speakers.*", "speaker_vectors.*", "symbols.*", "encoder.*"),
+        "variance": ("variance.*",),
+        "decoder": ("decoder.*", "mel.*", "harmonics.*", "postnet.*"),
+    },
     configurations={
         "paper": Config(),
         "ming024_ljspeech": Config(encoder=_MING024_ENCODER, decoder=_MING024_DECODER, postnet=PostNetConfig()),

@@ -248,6 +248,11 @@ SYSTEM = System(
     config=Config,
     build=GstTacotron,
     task="supervised",
+    freeze_sets={
+        "embedding": ("speakers.*",),
+        "embedding_and_encoder": ("speakers.*", "symbols.*", "encoder.*"),
+        "decoder": ("decoder.*", "postnet.*"),
+    },
     configurations={
         "gst": Config(),
         "prosody": Config(style="prosody"),

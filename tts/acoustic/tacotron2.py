@@ -272,6 +272,11 @@ SYSTEM = System(
     config=Config,
     build=Tacotron2,
     task="supervised",
+    freeze_sets={
+        "embedding": ("speakers.*",),
+        "embedding_and_encoder": ("speakers.*", "symbols.*", "encoder.*"),
+        "decoder": ("decoder.*", "postnet.*"),
+    },
     configurations={
         "nvidia": Config(),
         "jinhan_vae": Config(style="vae"),

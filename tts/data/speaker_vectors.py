@@ -42,6 +42,11 @@ class SpeakerVectorTable:
         self._speakers, self._path = speakers, path
         self._means = self._mean_of_speakers(training)
 
+    @property
+    def heard(self) -> list[str]:
+        """Names of the speakers of whom a training clip has a vector."""
+        return sorted(self._means)
+
     def means(self, speakers: Sequence[str]) -> dict[str, Vectors]:
         """Mean of each speaker's training clips [SPEAKER_VECTOR_SIZE], of unit length.
 

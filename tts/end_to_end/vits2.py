@@ -480,6 +480,12 @@ SYSTEM = System(
     build=Vits2,
     task="adversarial",
     build_discriminator=_build_adversaries,
+    freeze_sets={
+        "embedding": ("speakers.*",),
+        "embedding_and_encoder": ("speakers.*", "symbols.*", "blank", "text.*", "prior.*"),
+        "flow_and_durations": ("flow.*", "durations.*", "duration_speaker.*"),
+        "decoder": ("decoder.*",),
+    },
     configurations={
         "mb_istft": Config(),
         "ms_istft": Config(decoder="ms_istft"),

@@ -20,6 +20,7 @@ from tts.layers.monotonic_alignment import alignment_noise_scale
 from tts.losses.adversarial import Judgement, discriminator_loss, feature_matching_loss, generator_loss
 from tts.losses.reconstruction import masked_mean
 from tts.training.loss_schedules import weights_at
+from tts.training.patterns import Sets
 from tts.training.processes import ALONE, Processes
 from tts.training.record import Record, StepReport
 from tts.training.settings import RunSettings
@@ -40,7 +41,13 @@ class EndToEndTask(Task):
     """
 
     def __init__(
-        self, network: nn.Module, discriminator: Adversaries | None, settings: RunSettings, processes: Processes = ALONE
+        self,
+        network: nn.Module,
+        discriminator: Adversaries | None,
+        settings: RunSettings,
+        processes: Processes = ALONE,
+        *,
+        freeze_sets: Sets | None = None,
     ) -> None:
         """Set up the optimizers.
 
@@ -49,11 +56,12 @@ class EndToEndTask(Task):
             discriminator: on the same device; None where the settings describe no adversary.
             settings: of the run.
             processes: those who share the batches.
+            freeze_sets: of the network's system.
 
         Raises:
             ConfigError: a term of the play has no weight, or there is no segment.
         """
-        super().__init__(network, settings, processes)
+        super().__init__(network, settings, processes, freeze_sets=freeze_sets)
         if settings.batch.segment_frames is None:
             raise ConfigError("batch.segment_frames is required for end-to-end systems; 32 is usual")
         self._segment_frames, self.discriminator = settings.batch.segment_frames, discriminator

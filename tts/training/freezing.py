@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from torch import nn
 
 from tts.errors import ConfigError
-from tts.training.patterns import matching
+from tts.training.patterns import Sets, matching
 from tts.training.settings import Freeze
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ class Freezing:
     Where spans begin or end, the steps fall into stretches in which the frozen parameters are the same.
     """
 
-    def __init__(self, network: nn.Module, spans: Sequence[Freeze], *, steps: int) -> None:
+    def __init__(self, network: nn.Module, spans: Sequence[Freeze], *, steps: int, sets: Sets | None = None) -> None:
         """Match the patterns, say what they match, and freeze what is frozen in every step.
 
         The other parameters are left free until `apply`, so that an optimizer made meanwhile takes them in.
@@ -30,12 +30,13 @@ class Freezing:
             network: whose parameters.
             spans: patterns and steps.
             steps: of the run.
+            sets: the system's `freeze_sets`.
 
         Raises:
             ConfigError: a pattern matches nothing, or in some step nothing is left to train.
         """
         self._network, self._spans = network, spans
-        self._matched = [matching(network, span.pattern, what="freeze") for span in spans]
+        self._matched = [matching(network, span.pattern, what="freeze", sets=sets) for span in spans]
         self._free = {name: each for name, each in network.named_parameters() if each.requires_grad}
         edges = {edge for span in spans for edge in (span.start, span.end or steps)}
         self._starts = sorted(edge for edge in edges | {0} if edge < steps)

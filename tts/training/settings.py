@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, TypeAdapter, WrapValidator
 from tts.config import config
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+SpeakerInit = Literal["mean", "random", "mean_noise", "nearest", "by_metadata"]
 
 ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
 """Loss terms that come from the discriminator, and not from the network itself."""
@@ -24,7 +25,8 @@ class OptimizerSettings:
         lr: peak learning rate.
         betas: moment decays.
         eps: added to the root of the second moment.
-        weight_decay: decoupled for adamw, in the gradient for the others.
+        weight_decay: decoupled for adamw, in the gradient for the others; of no table whose rows have names (symbols,
+            speakers, styles), so that rows of names that no clip has stay as they are.
         lr_factors: factor on the learning rate by name pattern (fnmatch) of parameters; the first that matches counts.
     """
 
@@ -164,7 +166,8 @@ class Freeze:
     """Parameters that stay as they are for a span of steps.
 
     Attributes:
-        pattern: of their names (fnmatch), for example ``encoder.*``.
+        pattern: of their names (fnmatch), for example ``encoder.*``; or one of the system's `freeze_sets`, which names
+            what stays frozen, for example ``decoder``; after ``all_but_``, what alone learns: ``all_but_decoder``.
         start: first step that leaves them, counted from 0.
         end: first step that moves them again; None = none does.
     """
@@ -222,6 +225,11 @@ class RunSettings:
         export: the weights of the last step, or those that were best.
         patience: training ends after so many validations in a row that were not better; None = it never does.
         init_from: name of another run whose weights this one starts from.
+        speaker_init: what the rows of speakers start at that `init_from` does not know: the mean of all known rows;
+            random, as without `init_from`; mean_noise, the mean and noise as wide as the known rows are spread;
+            nearest, the row of the known speaker whose vector is nearest (both runs are of one corpus, named in
+            `run.speaker_vectors`); by_metadata, the mean of the known rows of the same gender and accent in the corpus,
+            else of the same gender, else of all.
         mels_from: name of an acoustic run; a vocoder then learns from the mels that it makes while it follows the
             recordings, in place of theirs.
         freeze: parameters that stay as they are; a pattern alone holds for the whole run.
@@ -250,6 +258,7 @@ class RunSettings:
     export: Literal["last", "best"] = "last"
     patience: int | None = Field(default=None, gt=0)
     init_from: str | None = None
+    speaker_init: SpeakerInit = "mean"
     mels_from: str | None = None
     freeze: tuple[Annotated[Freeze, BeforeValidator(_whole_run)], ...] = ()
 
@@ -260,6 +269,8 @@ class RunSettings:
             raise ValueError("loss_weights are all 0 in some steps; give at least one term a constant weight")
         if self.adversary is not None and self.adversary.start_step >= self.steps:
             raise ValueError(f"adversary.start_step {self.adversary.start_step} is never reached in {self.steps} steps")
+        if self.speaker_init != "mean" and self.init_from is None:
+            raise ValueError(f"speaker_init {self.speaker_init} has no effect without init_from; remove it")
         own = [weight for name, weight in self.loss_weights.items() if name not in ADVERSARIAL_TERMS]
         if self.adversary is not None and self.adversary.start_step and not any(own):
             raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from tts.audio.mel_definition import require_equal
-from tts.errors import CheckpointError
+from tts.errors import CheckpointError, ConfigError
 from tts.interfaces import Inventory
 from tts.training.export import SavedModel, folded_state, read_tensors, require_fitting
+from tts.training.speaker_init import SpeakerStart, new_rows
 
 logger = logging.getLogger(__name__)
 
@@ -24,18 +25,25 @@ _VECTORS = "speaker_vectors."
 _MEANS = f"{_VECTORS}means"
 """See tts.layers.speaker_vectors; a run has the means of its own speakers."""
 
+_AT_THE_MEAN = SpeakerStart()
 
-def start_from(network: nn.Module, saved: SavedModel, *, system: str, inventory: Inventory) -> None:
-    """Take over a saved model's weights; rows of symbols, speakers and styles go by name, new ones start at the mean.
+
+def start_from(
+    network: nn.Module, saved: SavedModel, *, system: str, inventory: Inventory, speakers: SpeakerStart = _AT_THE_MEAN
+) -> None:
+    """Take over a saved model's weights; rows of symbols, speakers and styles go by name.
+
+    New rows of symbols and styles start at the mean.
 
     Args:
         network: freshly built, weight norm and all.
         saved: the model to start from.
         system: name of the network's system.
         inventory: the network was built with.
+        speakers: how new rows of speakers start.
 
     Raises:
-        ConfigError: the mel definitions differ.
+        ConfigError: the mel definitions differ, or new rows of speakers cannot be made as asked for.
         CheckpointError: the saved model is of another system, or a tensor does not fit.
     """
     if saved.system != system:
@@ -43,11 +51,14 @@ def start_from(network: nn.Module, saved: SavedModel, *, system: str, inventory:
     require_equal(inventory.mel, saved.inventory.mel, what=f"this run and {saved.directory}")
     tensors = dict(saved.tensors)
     expected = folded_state(network)
+    _require_table(speakers, expected, saved)
     for field in _TABLES:
         name = f"{field}.weight"
         table, fresh = tensors.pop(name, None), expected.get(name)
         if table is not None and fresh is not None:
-            tensors[name] = _rows_by_name(table, getattr(saved.inventory, field), getattr(inventory, field))
+            known = dict(zip(getattr(saved.inventory, field), table, strict=True))
+            built = dict(zip(getattr(inventory, field), fresh, strict=True))
+            tensors[name] = _rows_by_name(known, built, speakers if field == "speakers" else None)
         elif table is not None:
             logger.warning("%s: the table of %s is not taken over, since this run has none", saved.directory, field)
         elif fresh is not None:
@@ -85,12 +96,26 @@ def _with_own_vectors(tensors: dict[str, Tensor], expected: Mapping[str, Tensor]
     return {name: tensor for name, tensor in tensors.items() if name not in saved} | own | projection
 
 
-def _rows_by_name(table: Tensor, saved: Sequence[str], names: Sequence[str]) -> Tensor:
-    rows = dict(zip(saved, table, strict=True))
-    new = [name for name in names if name not in rows]
-    if new:
-        logger.info("new rows, started at the mean of the saved ones: %s", ", ".join(new))
-    return torch.stack([rows.get(name, table.mean(dim=0)) for name in names])
+def _require_table(speakers: SpeakerStart, expected: Mapping[str, Tensor], saved: SavedModel) -> None:
+    if speakers.method != "mean" and "speakers.weight" not in expected:
+        raise ConfigError(f"speaker_init {speakers.method} has no effect: this run has no table of speakers; remove it")
+    if speakers.method not in ("mean", "random") and "speakers.weight" not in saved.tensors:
+        raise ConfigError(
+            f"speaker_init {speakers.method} needs rows to start from, but {saved.directory} has no table of speakers; "
+            "choose random, or name a model of several speakers in init_from"
+        )
+
+
+def _rows_by_name(known: Mapping[str, Tensor], built: Mapping[str, Tensor], speakers: SpeakerStart | None) -> Tensor:
+    """Rows of the names of `built`, in their order; `speakers` says how new ones start, None = at the mean."""
+    fresh = {name: row for name, row in built.items() if name not in known}
+    if speakers is not None:
+        made = new_rows(known, fresh, speakers)
+    else:
+        made = dict.fromkeys(fresh, torch.stack(list(known.values())).mean(dim=0))
+        if made:
+            logger.info("new rows, started at the mean of the saved ones: %s", ", ".join(made))
+    return torch.stack([known[name] if name in known else made[name] for name in built])
 
 
 @torch.no_grad()

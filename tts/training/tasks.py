@@ -21,6 +21,7 @@ from tts.losses.adversarial import discriminator_loss, feature_matching_loss, ge
 from tts.training.freezing import Freezing, training_mode
 from tts.training.judging import Waveforms, at_rates_of, judge, judge_together
 from tts.training.loss_schedules import weights_at
+from tts.training.patterns import Sets
 from tts.training.processes import ALONE, Processes
 from tts.training.record import Record, StepReport, weighted_sum
 from tts.training.seeding import seed_everything
@@ -40,17 +41,25 @@ class Task(ABC):
         freezing: says which of its parameters are not, in which steps.
     """
 
-    def __init__(self, network: nn.Module, settings: RunSettings, processes: Processes = ALONE) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        settings: RunSettings,
+        processes: Processes = ALONE,
+        *,
+        freeze_sets: Sets | None = None,
+    ) -> None:
         """Set up the optimizer.
 
         Args:
             network: on its device.
             settings: of the run.
             processes: those who share the batches.
+            freeze_sets: of the network's system.
         """
         training_mode(network)
         self.network = network
-        self.freezing = Freezing(network, settings.freeze, steps=settings.steps)
+        self.freezing = Freezing(network, settings.freeze, steps=settings.steps, sets=freeze_sets)
         self._settings, self._processes = settings, processes
         self._device = next(network.parameters()).device
         self._updater = Updater(network, settings.optimizer, settings.schedule, run=settings, processes=processes)
@@ -195,7 +204,13 @@ class AdversarialTask(GeneratorTask):
     """
 
     def __init__(
-        self, network: nn.Module, discriminator: nn.Module, settings: RunSettings, processes: Processes = ALONE
+        self,
+        network: nn.Module,
+        discriminator: nn.Module,
+        settings: RunSettings,
+        processes: Processes = ALONE,
+        *,
+        freeze_sets: Sets | None = None,
     ) -> None:
         """Set up both optimizers.
 
@@ -204,11 +219,12 @@ class AdversarialTask(GeneratorTask):
             discriminator: on the same device.
             settings: of the run.
             processes: those who share the batches.
+            freeze_sets: of the network's system.
 
         Raises:
             ConfigError: the settings describe no adversary, or give its terms no weight.
         """
-        super().__init__(network, settings, processes)
+        super().__init__(network, settings, processes, freeze_sets=freeze_sets)
         adversary = settings.adversary
         if adversary is None or "adversarial" not in settings.loss_weights:
             raise ConfigError("adversary: needs its settings, and a weight for 'adversarial' among loss_weights")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tts.training.patterns import matching
+from tts.training.patterns import NAME_TABLES, matching
 from tts.training.processes import Processes
 from tts.training.record import Record
 from tts.training.schedules import lr_factor
@@ -145,21 +145,28 @@ class MovingAverage:
 
 def _optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
     groups = [
-        {"params": parameters, "lr": settings.lr * factor}
-        for factor, parameters in _by_factor(network, settings)
-        if parameters
+        {"params": parameters, "lr": settings.lr * factor, "weight_decay": decay}
+        for factor, named in _by_factor(network, settings)
+        for decay, parameters in _by_decay(named, settings.weight_decay)
     ]
     make = _OPTIMIZERS[settings.name]
     return make(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, weight_decay=settings.weight_decay)
 
 
-def _by_factor(network: nn.Module, settings: OptimizerSettings) -> Iterator[tuple[float, list[nn.Parameter]]]:
+def _by_factor(network: nn.Module, settings: OptimizerSettings) -> Iterator[tuple[float, dict[str, nn.Parameter]]]:
     left = {name: parameter for name, parameter in network.named_parameters() if parameter.requires_grad}
     for pattern, factor in settings.lr_factors.items():
-        matched = [left.pop(name) for name in matching(network, pattern, what="lr_factors") if name in left]
+        matched = {name: left.pop(name) for name in matching(network, pattern, what="lr_factors") if name in left}
         logger.info("lr_factors %r: %d tensors at %g times the learning rate", pattern, len(matched), factor)
         yield factor, matched
-    yield 1.0, list(left.values())
+    yield 1.0, left
+
+
+def _by_decay(named: Mapping[str, nn.Parameter], decay: float) -> Iterator[tuple[float, list[nn.Parameter]]]:
+    """Parameters by weight decay: decay alone would move the rows of names that no clip has."""
+    tables = [each for name, each in named.items() if decay and name in NAME_TABLES]
+    others = [each for name, each in named.items() if not (decay and name in NAME_TABLES)]
+    yield from ((share, each) for share, each in ((decay, others), (0.0, tables)) if each)
 
 
 def _running_statistics(network: nn.Module) -> Iterator[Tensor]:
