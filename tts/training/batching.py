@@ -102,7 +102,7 @@ class AcousticTraining:
         """
         if settings.segment_frames is not None:
             raise ConfigError("batch.segment_frames has no effect on acoustic systems; remove it")
-        _require_enough(len(lengths), settings.size)
+        require_enough(len(lengths), settings.size)
         self._batches = batches
         self._sampler = LengthSampler(lengths, settings, seed=seed)
 
@@ -137,7 +137,7 @@ class VocoderTraining:
         """
         self._segments = _Segments(features, settings)
         self._ids = self._segments.long_enough(ids, "training")
-        _require_enough(len(self._ids), settings.size)
+        require_enough(len(self._ids), settings.size)
         self._size, self._seed = self._segments.size, seed
         self._order = lru_cache(maxsize=2)(self._shuffle)
 
@@ -165,7 +165,7 @@ def acoustic_validation(
     Raises:
         TrainingError: there are none.
     """
-    chosen = {name: lengths[name] for name in _some(sorted(lengths))}
+    chosen = {name: lengths[name] for name in spread(sorted(lengths))}
     return [batches.read(ids) for ids in fixed_batches(chosen, settings)]
 
 
@@ -176,7 +176,7 @@ def vocoder_validation(features: CorpusFeatures, ids: Sequence[str], settings: B
         TrainingError: there are none.
     """
     segments = _Segments(features, settings)
-    chosen = _some(segments.long_enough(ids, "validation"))
+    chosen = spread(segments.long_enough(ids, "validation"))
     starts = range(0, len(chosen), segments.size)
     return [segments.read(chosen[start : start + segments.size], generator(0, start)) for start in starts]
 
@@ -232,14 +232,24 @@ def _require_sums(durations: Sequence[Array], num_frames: Positions, ids: Sequen
             )
 
 
-def _require_enough(num_clips: int, size: int | None) -> None:
+def require_enough(num_clips: int, size: int | None) -> None:
+    """Refuse too few clips for a batch of `size`, if it has one.
+
+    Raises:
+        TrainingError: there are too few.
+    """
     if num_clips == 0:
         raise TrainingError("the training split is empty; check corpus, speakers and styles of the run, and split")
     if size is not None and size > num_clips:
         raise TrainingError(f"batch.size {size} is more than the {num_clips} clips to train on; lower it")
 
 
-def _some(ids: Sequence[str]) -> list[str]:
+def spread(ids: Sequence[str]) -> list[str]:
+    """Give the clips that are heard at a validation: all, or some that are spread evenly over the ids.
+
+    Raises:
+        TrainingError: there are none.
+    """
     if not ids:
         raise TrainingError("the validation split is empty; raise split.validation")
     count = min(len(ids), _VALIDATION_CLIPS)

@@ -17,17 +17,18 @@ from tts.errors import ConfigError
 from tts.interfaces import EndToEnd, EndToEndBatch, Learned
 from tts.layers.adversaries import Adversaries
 from tts.layers.monotonic_alignment import alignment_noise_scale
-from tts.losses.adversarial import Judgement, discriminator_loss, feature_matching_loss, generator_loss
+from tts.losses.adversarial import discriminator_loss, feature_matching_loss, generator_loss
 from tts.losses.reconstruction import masked_mean
+from tts.training.judging import halves
 from tts.training.loss_schedules import weights_at
 from tts.training.patterns import Sets
 from tts.training.processes import ALONE, Processes
 from tts.training.record import Record, StepReport
-from tts.training.settings import RunSettings
+from tts.training.settings import ADVERSARIAL_TERMS, RunSettings
 from tts.training.tasks import Batch, Task
 from tts.training.updates import Updater
 
-PLAYED_TERMS = ("adversarial", "feature_matching", "duration_adversarial")
+PLAYED_TERMS = (*ADVERSARIAL_TERMS, "duration_adversarial")
 """Loss terms that come from the play; the last one where durations are judged."""
 
 
@@ -157,7 +158,7 @@ class _Play:
     def __init__(self, discriminator: Adversaries, settings: RunSettings, processes: Processes) -> None:
         adversary = settings.adversary
         assert adversary is not None, "the run has built a discriminator"
-        wanted = PLAYED_TERMS if discriminator.durations is not None else PLAYED_TERMS[:2]
+        wanted = PLAYED_TERMS if discriminator.durations is not None else ADVERSARIAL_TERMS
         if set(wanted) != settings.loss_weights.keys() & set(PLAYED_TERMS):
             raise ConfigError(
                 f"loss_weights: the play against its adversaries gives {', '.join(wanted)}; name all of these and no "
@@ -178,7 +179,7 @@ class _Play:
         """What the adversaries minimise, given recorded segments [batch, samples]."""
         fake = learned.waveform.detach().float()
         judged = self.discriminator(torch.cat((recorded, fake)))
-        real, false = _halves(judged, len(recorded))
+        real, false = halves(judged, len(recorded))
         terms = {"discriminator": discriminator_loss(real, false, objective=self._objective)}
         if self.discriminator.durations is not None:
             true, foretold = (
@@ -216,12 +217,6 @@ class _Play:
         assert self.discriminator.durations is not None
         score, _ = self.discriminator.durations(learned.text, learned.mask, log_durations)
         return score.float()  # type: ignore[no-any-return]
-
-
-def _halves(judged: Sequence[Judgement], size: int) -> tuple[list[Judgement], list[Judgement]]:
-    """Judgements of the first `size` items, and of the others."""
-    first = [(score[:size], [feature[:size] for feature in features]) for score, features in judged]
-    return first, [(score[size:], [feature[size:] for feature in features]) for score, features in judged]
 
 
 def _system(network: nn.Module) -> EndToEnd:

@@ -13,13 +13,11 @@ from tts.data.shards import pad
 from tts.data.utterances import NOWHERE, Positions
 from tts.errors import ConfigError, DataError, TrainingError
 from tts.interfaces import EndToEnd, EndToEndBatch, Inventory
+from tts.training.batching import require_enough, spread
 from tts.training.sampling import LengthSampler, fixed_batches
 from tts.training.settings import BatchSettings
 
 logger = logging.getLogger(__name__)
-
-_VALIDATION_CLIPS = 128
-"""Clips heard at each validation at most, spread evenly over the ids."""
 
 
 class EndToEndBatches:
@@ -113,10 +111,7 @@ class EndToEndTraining:
         Raises:
             TrainingError: there are too few clips, or one exceeds the frame budget.
         """
-        if settings.size is not None and settings.size > len(lengths):
-            raise TrainingError(
-                f"batch.size {settings.size} is more than the {len(lengths)} clips to train on; lower it"
-            )
+        require_enough(len(lengths), settings.size)
         self._batches = batches
         self._sampler = LengthSampler(lengths, settings, seed=seed)
 
@@ -133,7 +128,5 @@ def end_to_end_validation(
     batches: EndToEndBatches, lengths: Mapping[str, int], settings: BatchSettings
 ) -> list[EndToEndBatch]:
     """Fixed batches of validation clips of these lengths in frames."""
-    names = sorted(lengths)
-    count = min(len(names), _VALIDATION_CLIPS)
-    chosen = {name: lengths[name] for name in (names[number * len(names) // count] for number in range(count))}
+    chosen = {name: lengths[name] for name in spread(sorted(lengths))}
     return [batches.read(ids) for ids in fixed_batches(chosen, settings)]

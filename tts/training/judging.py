@@ -28,8 +28,12 @@ def judge_together(
     """Judgements of real and generated waveforms of the same mels in one pass, in which no item sees the others."""
     pairs = zip(real, fake, strict=True)
     both = judge(discriminator, tuple(torch.cat(pair) for pair in pairs), torch.cat((mel, mel)))
-    size = len(mel)
-    return [_rows(each, slice(size)) for each in both], [_rows(each, slice(size, None)) for each in both]
+    return halves(both, len(mel))
+
+
+def halves(judgements: Sequence[Judgement], size: int) -> tuple[list[Judgement], list[Judgement]]:
+    """Judgements of the first `size` items, and of the others."""
+    return [_rows(each, slice(size)) for each in judgements], [_rows(each, slice(size, None)) for each in judgements]
 
 
 def at_rates_of(others: Sequence[Tensor], waveform: Tensor) -> Waveforms:
