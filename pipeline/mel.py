@@ -38,10 +38,25 @@ def write_mel(
     shards, lengths = {name: clip.shard for name, clip in clips.items()}, results.lengths("mel")
     like = np.empty((0, definition.n_mels), np.float32)
     digest = store.write(folder, "mel", results, shards=shards, like=like)
+    write_mel_table(folder, lengths, shards, definition, digest=digest)
+    return write_rejections(folder / "dropped.parquet", results.rejected, stage="mel")
+
+
+def write_mel_table(
+    folder: Path, lengths: Mapping[str, int], shards: Mapping[str, int], definition: MelDefinition, *, digest: str
+) -> None:
+    """Write mel.parquet.
+
+    Args:
+        folder: of the shards.
+        lengths: frames of each utterance that has a mel.
+        shards: of these utterances, and perhaps of others.
+        definition: of the mels.
+        digest: of all arrays.
+    """
     rows = [
         {"utterance_id": name, "shard": shard, "offset": offset, "num_frames": lengths[name]}
         for name, (shard, offset) in layout(lengths, shards).items()
     ]
     metadata = {"mel_definition": json.dumps(to_plain(definition)), "arrays_sha256": digest}
     write_table(folder / "mel.parquet", rows, MEL, metadata=metadata)
-    return write_rejections(folder / "dropped.parquet", results.rejected, stage="mel")

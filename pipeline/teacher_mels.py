@@ -6,7 +6,6 @@ the timing of the recordings, it can learn from them too (HiFi-GAN, https://arxi
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +17,13 @@ import numpy.typing as npt
 import torch
 
 from pipeline.fingerprint import content_key, file_key
+from pipeline.mel import write_mel_table
 from pipeline.output import replaced_directory, replaced_file
 from pipeline.paths import Paths
 from pipeline.progress import track
 from tts.audio.mel_definition import require_equal
-from tts.config import to_plain
 from tts.data.features import CorpusFeatures
-from tts.data.shards import layout, members, shard_path, write_shard
-from tts.data.tables import MEL, write_table
+from tts.data.shards import members, shard_path, write_shard
 from tts.interfaces import AcousticModel
 from tts.models import LoadedModel, load_model
 from tts.training.batching import AcousticBatches
@@ -110,18 +108,11 @@ def write_teacher_mels(folder: Path, teacher: Teacher, *, work: Path) -> int:
         if not shard_path(work, "mel", number).exists():
             _write_shard(shard_path(work, "mel", number), teacher, names, seed=(teacher.settings.seed, number))
     files = sorted(work.glob("mel-*.npy"))
-    metadata = {
-        "mel_definition": json.dumps(to_plain(features.mel_definition)),
-        "arrays_sha256": content_key([file_key(file) for file in files]),
-    }
-    table = [
-        {"utterance_id": name, "shard": shard, "offset": offset, "num_frames": lengths[name]}
-        for name, (shard, offset) in layout(lengths, shards).items()
-    ]
+    digest = content_key([file_key(file) for file in files])
     with replaced_directory(folder) as temporary:
         for file in files:
             shutil.copyfile(file, temporary / file.name)
-        write_table(temporary / "mel.parquet", table, MEL, metadata=metadata)
+        write_mel_table(temporary, lengths, shards, features.mel_definition, digest=digest)
     return len(ids)
 
 
