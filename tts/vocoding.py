@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -80,11 +81,10 @@ class LongVocoder:
 
     Attributes:
         definition: of its mels.
-        context: of the vocoder; None where only a whole mel can be spoken.
     """
 
     def __init__(self, network: nn.Module, definition: MelDefinition) -> None:
-        """Find how far a vocoder looks.
+        """Take a vocoder.
 
         Args:
             network: the vocoder, in evaluation mode.
@@ -92,7 +92,11 @@ class LongVocoder:
         """
         self._network = network
         self.definition = definition
-        self.context = context_of(network, definition)
+
+    @cached_property
+    def context(self) -> Context | None:
+        """How far the vocoder looks, found when a mel first comes in pieces; None = only a whole mel can be spoken."""
+        return context_of(self._network, self.definition)
 
     def __call__(self, mel: Mel) -> Waveform:
         """Give the waveform [frames * hop_length] of a mel [frames, mels]."""
@@ -111,7 +115,7 @@ class LongVocoder:
             end = len(kept) if is_last else self._num_sure(len(kept))
             if end > spoken:
                 yield self._vocode(kept)[spoken * hop_length : end * hop_length]
-                start = max(0, end - self.context.left) if self.context else 0
+                start = 0 if is_last or self.context is None else max(0, end - self.context.left)
                 kept, spoken = kept[start:], end - start
 
     def _num_sure(self, num_frames: int) -> int:
