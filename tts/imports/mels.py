@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tts.audio.conventions import CONVENTIONS
 from tts.audio.mel_definition import MelDefinition
-from tts.config import build
-
-_PUBLISHED = {
-    "sample_rate": 22050,
-    "n_fft": 1024,
-    "hop_length": 256,
-    "win_length": 1024,
-    "f_min": 0.0,
-    "f_max": 8000.0,
-    "framing": "centered",
-    "magnitude_epsilon": 0.0,
-}
+from tts.config import build, to_plain
 
 HPARAMS = {
     "sample_rate": ("sampling_rate",),
@@ -37,7 +27,7 @@ def tacotron2_mel(n_mels: int, **said: Any) -> MelDefinition:  # noqa: ANN401 - 
     Raises:
         ConfigError: a value cannot be.
     """
-    values: dict[str, Any] = {**_PUBLISHED, "n_mels": n_mels, **said}
+    values: dict[str, Any] = {**to_plain(CONVENTIONS["tacotron2"].definition), "n_mels": n_mels, **said}
     if values["f_max"] is None:
         values["f_max"] = values["sample_rate"] / 2
     return build(MelDefinition, values, where="mel")

@@ -12,8 +12,11 @@ from tts.errors import ConfigError
 Sets = Mapping[str, tuple[str, ...]]
 """Patterns by the name of a set."""
 
-NAME_TABLES = ("symbols.weight", "speakers.weight", "styles.weight")
-"""Embeddings that have one row for each of the Inventory's names."""
+TABLES = ("symbols", "speakers", "styles")
+"""An embedding named after a field of the Inventory has one row for each of its names."""
+
+NAME_TABLES = tuple(f"{field}.weight" for field in TABLES)
+"""Their weights."""
 
 _ALL_BUT = "all_but_"
 

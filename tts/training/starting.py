@@ -14,12 +14,10 @@ from tts.audio.mel_definition import require_equal
 from tts.errors import CheckpointError, ConfigError
 from tts.interfaces import Inventory
 from tts.training.export import SavedModel, folded_state, read_tensors, require_fitting
+from tts.training.patterns import NAME_TABLES, TABLES
 from tts.training.speaker_init import SpeakerStart, new_rows
 
 logger = logging.getLogger(__name__)
-
-_TABLES = ("symbols", "speakers", "styles")
-"""An embedding named after a field of the Inventory has one row for each of its names."""
 
 _VECTORS = "speaker_vectors."
 _MEANS = f"{_VECTORS}means"
@@ -52,8 +50,7 @@ def start_from(
     tensors = dict(saved.tensors)
     expected = folded_state(network)
     _require_table(speakers, expected, saved)
-    for field in _TABLES:
-        name = f"{field}.weight"
+    for field, name in zip(TABLES, NAME_TABLES, strict=True):
         table, fresh = tensors.pop(name, None), expected.get(name)
         if table is not None and fresh is not None:
             known = dict(zip(getattr(saved.inventory, field), table, strict=True))
