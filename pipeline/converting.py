@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pipeline.output import replaced_file
 from pipeline.params import Params
 from pipeline.paths import Paths
-from pipeline.progress import track
 from pipeline.runtime import Runtime
 from pipeline.speaking import voice_folders
 from pipeline.style_options import numbers_by_name
-from tts.audio.files import read_audio, write_wav
+from pipeline.vocoding import write_sounds
+from tts.audio.files import read_audio
 from tts.end_to_end_voice import EndToEndVoice
 from tts.errors import AudioError, ConfigError
 from tts.synthesis import Waveform
@@ -64,15 +63,15 @@ def convert_files(
         AudioError: a file cannot be read, or is too short or too long.
         ConfigError: as `EndToEndVoice.convert`, or the source is not named.
     """
-    rate, num_samples, speakers = voice.inventory.mel.sample_rate, 0, voice.inventory.speakers
+    speakers = voice.inventory.speakers
     if source is None and len(speakers) > 1:
         raise ConfigError(f"--from must name who speaks in the recordings; the voice has: {', '.join(speakers)}")
-    for recording, place in track(places, label="convert", total=len(places)):
-        waveform = _converted(recording, voice, source or "", target)
-        with replaced_file(place) as temporary:
-            write_wav(temporary, waveform, sample_rate=rate)
-        num_samples += len(waveform)
-    return num_samples / rate
+    return write_sounds(
+        places,
+        lambda recording: _converted(recording, voice, source or "", target),
+        sample_rate=voice.inventory.mel.sample_rate,
+        label="convert",
+    )
 
 
 def _converted(path: Path, voice: EndToEndVoice, source: str, target: Target) -> Waveform:

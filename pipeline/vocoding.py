@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from tts.audio.files import read_audio, write_wav
 from tts.audio.mel_definition import MelDefinition
 from tts.audio.spectrogram import mel_spectrogram
 from tts.errors import AudioError, ConfigError
-from tts.vocoding import LongVocoder
+from tts.vocoding import LongVocoder, Waveform
 
 Mel = npt.NDArray[np.float32]
 
@@ -27,9 +27,7 @@ SOUNDS = (".wav", ".flac", ".ogg", ".mp3")
 _KINDS = (*SOUNDS, _SAVED_MEL)
 
 
-def vocode_files(
-    places: Sequence[tuple[Path, Path]], vocoder: LongVocoder, *, convention: str | None = None
-) -> float:  # fmt: skip
+def vocode_files(places: Sequence[tuple[Path, Path]], vocoder: LongVocoder, *, convention: str | None = None) -> float:
     """Speak recordings and saved mels; give the seconds of speech.
 
     Args:
@@ -41,13 +39,33 @@ def vocode_files(
         AudioError: a file cannot be read, or is too short.
         ConfigError: a mel is not what the vocoder learned from.
     """
-    rate, num_samples = vocoder.definition.sample_rate, 0
-    for source, place in track(places, label="vocode", total=len(places)):
-        waveform = vocoder(read_mel(source, vocoder.definition, convention))
+    definition = vocoder.definition
+    return write_sounds(
+        places,
+        lambda source: vocoder(read_mel(source, definition, convention)),
+        sample_rate=definition.sample_rate,
+        label="vocode",
+    )
+
+
+def write_sounds(
+    places: Sequence[tuple[Path, Path]], make: Callable[[Path], Waveform], *, sample_rate: int, label: str
+) -> float:
+    """Write a sound of each file; give the seconds of all.
+
+    Args:
+        places: of each file and of the sound made of it.
+        make: gives the waveform [samples] of a file.
+        sample_rate: of the waveforms, Hz.
+        label: of the progress bar.
+    """
+    num_samples = 0
+    for source, place in track(places, label=label, total=len(places)):
+        waveform = make(source)
         with replaced_file(place) as temporary:
-            write_wav(temporary, waveform, sample_rate=rate)
+            write_wav(temporary, waveform, sample_rate=sample_rate)
         num_samples += len(waveform)
-    return num_samples / rate
+    return num_samples / sample_rate
 
 
 def find_places(source: Path, output: Path, *, kinds: Sequence[str] = _KINDS) -> list[tuple[Path, Path]]:
