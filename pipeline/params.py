@@ -28,8 +28,11 @@ from tts.training.settings import RunSettings
 
 _T = TypeVar("_T")
 
-_BUILT = ("acoustic", "vocoders", "finetune", "teach", "finetune_vocoders")
+_BUILT = ("acoustic", "vocoders", "finetune", "finetune_replaying", "teach", "finetune_vocoders")
 """Sections of `run` that name runs."""
+
+_REPEATED = ("system", "corpus", "init_from", "mels_from")
+"""What they repeat of `runs.<name>` as it stands there."""
 
 
 @config
@@ -38,12 +41,14 @@ class BuiltRun:
 
     Attributes:
         system, corpus, init_from, mels_from: as in `runs.<name>`.
+        replay: corpus of its `replay`, where that is not the run's own.
     """
 
     system: str
     corpus: str
     init_from: str | None = None
     mels_from: str | None = None
+    replay: str | None = None
 
 
 @config
@@ -102,6 +107,7 @@ class Build:
         corpora: names under `corpora`.
         acoustic, vocoders: runs to train, names under `runs`.
         finetune: runs that start from another run (`init_from`).
+        finetune_replaying: those of them that replay recordings of another corpus.
         teach: acoustic runs whose teacher-forced mels vocoders learn from.
         finetune_vocoders: runs of vocoders that start from another run and learn from such mels (`mels_from`).
         voices: names under `voices`.
@@ -113,6 +119,7 @@ class Build:
     acoustic: dict[str, BuiltRun] = Field(default_factory=dict)
     vocoders: dict[str, BuiltRun] = Field(default_factory=dict)
     finetune: dict[str, BuiltRun] = Field(default_factory=dict)
+    finetune_replaying: dict[str, BuiltRun] = Field(default_factory=dict)
     teach: dict[str, BuiltRun] = Field(default_factory=dict)
     finetune_vocoders: dict[str, BuiltRun] = Field(default_factory=dict)
     voices: dict[str, BuiltVoice] = Field(default_factory=dict)
@@ -202,6 +209,8 @@ def _check_runs(params: Params, known: Path, models: Iterable[str]) -> None:
         check_model(run, known, where=f"{where}.model")
         if run.init_from is not None:
             _require(run.init_from, models, f"{where}.init_from")
+        if run.replay is not None:
+            _require(run.replay.corpus, params.corpora, f"{where}.replay.corpus")
         if run.mels_from is not None:
             _check_teacher(params, run, name)
     _require_all(params.run.corpora, params.corpora, "run.corpora")
@@ -209,18 +218,24 @@ def _check_runs(params: Params, known: Path, models: Iterable[str]) -> None:
     for section in _BUILT:
         built: Mapping[str, BuiltRun] = getattr(params.run, section)
         for name, row in built.items():
-            _check_built(params, row, name, f"run.{section}.{name}")
+            _check_built(params, row, name, section)
 
 
-def _check_built(params: Params, row: BuiltRun, name: str, where: str) -> None:
+def _check_built(params: Params, row: BuiltRun, name: str, section: str) -> None:
+    where = f"run.{section}.{name}"
     _require(name, params.runs, where)
     run = params.runs[name]
-    for key in ("system", "corpus", "init_from", "mels_from"):
-        if getattr(row, key) != getattr(run, key):
+    replayed = run.replay.corpus if run.replay and run.replay.corpus != run.corpus else None
+    for key, value in {**{key: getattr(run, key) for key in _REPEATED}, "replay": replayed}.items():
+        if getattr(row, key) != value:
             raise ConfigError(
-                f"{where}.{key} is {getattr(row, key)!r}, runs.{name}.{key} is {getattr(run, key)!r}; make them equal"
+                f"{where}.{key} is {getattr(row, key)!r}, runs.{name}.{key} is {value!r}; make them equal"
             )
-    _require(run.corpus, params.run.corpora, f"{where}.corpus (in run.corpora)")
+    if (section == "finetune_replaying") != (replayed is not None):
+        right = "finetune_replaying" if replayed else "finetune"
+        raise ConfigError(f"{where}: runs that replay another corpus, and no others, belong to run.finetune_replaying; "
+                          f"move it to run.{right}")  # fmt: skip
+    _require_all([run.corpus, *([replayed] if replayed else [])], params.run.corpora, f"{where} (in run.corpora)")
 
 
 def _check_teacher(params: Params, run: RunSettings, name: str) -> None:

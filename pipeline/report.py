@@ -129,7 +129,15 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
 def _built_runs(params: Params) -> list[str]:
     """Runs that are built, each once: acoustic models, vocoders, then those that start from others."""
     return list(
-        dict.fromkeys((*params.run.acoustic, *params.run.vocoders, *params.run.finetune, *params.run.finetune_vocoders))
+        dict.fromkeys(
+            (
+                *params.run.acoustic,
+                *params.run.vocoders,
+                *params.run.finetune,
+                *params.run.finetune_replaying,
+                *params.run.finetune_vocoders,
+            )
+        )
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,10 +17,9 @@ from pipeline.fingerprint import file_key
 from pipeline.output import replaced_directory, replaced_file, write_json
 from pipeline.params import Params
 from pipeline.paths import Paths
+from pipeline.starting import Replay, corpora_of, names_from, replayed_clips, speaker_start, start_files
 from tts.config import build, to_plain
 from tts.data.features import CorpusFeatures, read_inventory
-from tts.data.speaker_vectors import SpeakerVectorTable
-from tts.data.tables import SPEAKERS, read_table
 from tts.errors import ConfigError, DataError
 from tts.interfaces import Finishing, Inventory, System
 from tts.layers.adversaries import Adversaries
@@ -36,7 +36,9 @@ from tts.training.end_to_end_batches import EndToEndBatches, EndToEndTraining, e
 from tts.training.end_to_end_samples import EndToEndSamples
 from tts.training.export import export_model, read_model
 from tts.training.fitting import fitted
+from tts.training.moments import read_moments, take_directions
 from tts.training.processes import ALONE, Processes
+from tts.training.replay import Plan, Replaying
 from tts.training.samples import AcousticSamples, VocoderSamples, choose_clips
 from tts.training.sampling import fixed_batches
 from tts.training.seeding import seed_everything
@@ -62,6 +64,7 @@ class Run:
         inventory: what its network is built with.
         start: model folder it starts from; None = from random weights.
         speaker_start: how rows of speakers start that this model does not know.
+        replay: old recordings among its own; None = its own only.
     """
 
     settings: RunSettings
@@ -71,19 +74,30 @@ class Run:
     inventory: Inventory
     start: Path | None
     speaker_start: SpeakerStart = field(default_factory=SpeakerStart)
+    replay: Replay | None = None
 
     def task(self, device: torch.device, processes: Processes) -> Task:
         """Network and optimizers, as they are before the first step."""
         seed_everything(self.settings.seed)
         network = self.system.build(self.config, self.inventory)
         discriminator = self._discriminator()
-        if self.start is not None:
-            saved = read_model(self.start)
-            start_from(
-                network, saved, system=self.settings.system, inventory=self.inventory, speakers=self.speaker_start
-            )
-            if discriminator is not None:
-                start_discriminator_from(discriminator, saved)
+        if self.start is None:
+            return self._task(network, discriminator, device, processes)
+        saved = read_model(self.start)
+        start_from(network, saved, system=self.settings.system, inventory=self.inventory, speakers=self.speaker_start)
+        if discriminator is not None:
+            start_discriminator_from(discriminator, saved)
+        if not self.settings.init_optimizer:
+            return self._task(network, discriminator, device, processes)
+        moments = read_moments(saved, base=self.start.name)
+        take_directions(network, moments, prefix="network")
+        task = self._task(network, discriminator, device, processes)
+        task.take_moments(moments, known=saved.inventory, inventory=self.inventory)
+        return task
+
+    def _task(
+        self, network: nn.Module, discriminator: nn.Module | None, device: torch.device, processes: Processes
+    ) -> Task:
         sets = self.system.freeze_sets
         if self.system.kind == "end_to_end":
             adversaries = None if discriminator is None else cast(Adversaries, discriminator.to(device))
@@ -96,16 +110,17 @@ class Run:
     def data(self, network: nn.Module, *, num_samples: int = 0) -> TrainingData:
         """Batches as the network wants them, and so many clips of the validation split to look at and to hear."""
         settings, features = self.settings.batch, self.features
-        train, validation = self._select("train"), self._select("validation")
+        validation = self._select("validation")
         chosen = choose_clips(features.num_frames(validation), num_samples)
+        plan: Plan[Batch]
         if self.system.kind == "vocoder":
-            segments = VocoderTraining(features, train, settings, seed=self.settings.seed)
+            plan = self._plan(partial(VocoderTraining, settings=settings, seed=self.settings.seed))
             heard = vocoder_validation(features, validation, settings)
-            return TrainingData(segments, segments.largest, heard, self._vocoder_samples(chosen))
+            return TrainingData(plan, plan.largest, heard, self._vocoder_samples(chosen))
         if self.system.kind == "end_to_end":
-            return self._end_to_end_data(network, train, validation, chosen)
+            return self._end_to_end_data(network, validation, chosen)
+        plan = self._plan(partial(self._acoustic_plan, network))
         reader = AcousticBatches(features, self.inventory, network.level)  # type: ignore[arg-type]
-        plan = AcousticTraining(reader, features.num_frames(train), settings, seed=self.settings.seed)
         followed = acoustic_validation(reader, features.num_frames(validation), settings)
         return TrainingData(plan, plan.largest, followed, self._acoustic_samples(reader, chosen))
 
@@ -127,8 +142,10 @@ class Run:
             task = run.task(processes.device, ALONE)
             return task, run.data(task.network).largest()
 
-        ids = [*self._select("train"), *self._select("validation")]
-        longest = max(self.features.num_frames(ids).values(), default=0)
+        frames = self.features.num_frames([*self._select("train"), *self._select("validation")])
+        if self.replay is not None:
+            frames |= self.replay.features.num_frames(self.replay.ids)
+        longest = max(frames.values(), default=0)
         return replace(
             self, settings=fitted(self.settings, make, longest_clip=longest, directory=work, processes=processes)
         )
@@ -153,14 +170,29 @@ class Run:
             inventory=self.inventory,
             training={"settings": to_plain(self.settings), "steps": steps},
             discriminator=task.discriminator if isinstance(task, AdversarialTask | EndToEndTask) else None,
+            moments=task.moments() if self.settings.export_optimizer else None,
         )
 
-    def _end_to_end_data(
-        self, network: nn.Module, train: Sequence[str], validation: Sequence[str], chosen: Sequence[str]
-    ) -> TrainingData:
+    def _plan(self, make: Callable[[CorpusFeatures, Sequence[str]], Plan[Batch]]) -> Plan[Batch]:
+        """Plan the epochs, of old recordings too where they are replayed."""
+        new = make(self.features, self._select("train"))
+        if self.replay is None:
+            return new
+        return Replaying(new, make(self.replay.features, self.replay.ids), rate=self.replay.rate)
+
+    def _acoustic_plan(self, network: nn.Module, features: CorpusFeatures, ids: Sequence[str]) -> AcousticTraining:
+        reader = AcousticBatches(features, self.inventory, network.level)  # type: ignore[arg-type]
+        return AcousticTraining(reader, features.num_frames(ids), self.settings.batch, seed=self.settings.seed)
+
+    def _end_to_end_plan(self, network: nn.Module, features: CorpusFeatures, ids: Sequence[str]) -> EndToEndTraining:
         settings = self.settings.batch
+        reader = EndToEndBatches(features, self.inventory, network, settings)  # type: ignore[arg-type]
+        return EndToEndTraining(reader, reader.lengths(ids, "train"), settings, seed=self.settings.seed)
+
+    def _end_to_end_data(self, network: nn.Module, validation: Sequence[str], chosen: Sequence[str]) -> TrainingData:
+        settings = self.settings.batch
+        plan = self._plan(partial(self._end_to_end_plan, network))
         reader = EndToEndBatches(self.features, self.inventory, network, settings)  # type: ignore[arg-type]
-        plan = EndToEndTraining(reader, reader.lengths(train, "train"), settings, seed=self.settings.seed)
         heard = end_to_end_validation(reader, reader.lengths(validation, "validation"), settings)
         samples = EndToEndSamples([reader.read([name]) for name in chosen], self.inventory.mel)
         return TrainingData(plan, plan.largest, heard, samples)
@@ -200,86 +232,85 @@ def read_run(params: Params, paths: Paths, name: str) -> Run:
     system = load_system(settings.system)
     if system.task is None:
         raise ConfigError(f"runs.{name}.system: {settings.system} has nothing to train; use it in a voice as it is")
-    corpus, mel = paths.corpus(settings.corpus), _mels(paths, settings)
-    if system.kind == "vocoder":
-        features = CorpusFeatures(corpus, mel, split=params.split)
-        inventory = Inventory(mel=features.mel_definition)
-    else:
-        index = paths.index(settings.corpus)
-        vectors = paths.vectors(settings.corpus) if _by_vector(settings) else None
-        prosody = paths.prosody(settings.corpus) if system.kind == "acoustic" else None
-        features = CorpusFeatures(corpus, mel, prosody=prosody, index=index, vectors=vectors)
-        inventory = read_inventory(index, features.mel_definition, speakers=settings.speakers, styles=settings.styles)
-        if features.speaker_vectors is not None:
-            inventory = replace(inventory, speaker_vectors=features.speaker_vectors.means(inventory.speakers))
-    if system.kind == "vocoder" and settings.speaker_init != "mean":
-        raise ConfigError(
-            f"runs.{name}.speaker_init has no effect on {settings.system}, which is told no speakers; remove it"
-        )
     config = build(system.config, settings.model, where=f"runs.{name}.model")
     start = paths.model(settings.init_from) if settings.init_from else None
-    return Run(settings, system, config, features, inventory, start, _speaker_start(params, paths, name, features))
+    opened = {corpus: _features(params, paths, settings, corpus) for corpus in corpora_of(settings)}
+    features, replayed = opened[settings.corpus], opened[corpora_of(settings)[-1]]
+    if system.kind == "vocoder":
+        _require_no_speakers(settings, name)
+        inventory = Inventory(mel=features.mel_definition)
+        replay = replayed_clips(params, name, replayed, features)
+        return Run(settings, system, config, features, inventory, start, replay=replay)
+    inventory = _inventory(paths, settings, features)
+    replay, begun = None, speaker_start(params, paths, name)
+    if start is not None:
+        inventory, replay = names_from(params, paths, name, inventory, features=features, replayed=replayed)
+    return Run(settings, system, config, features, inventory, start, begun, replay)
 
 
 def content_of(params: Params, paths: Paths, name: str) -> dict[str, Any]:
     """What decides a run's weights: its settings and the tables, which hold digests of the arrays they describe."""
     settings = params.training_run(name)
-    corpus = settings.corpus
-    files = [paths.corpus(corpus) / "manifest.parquet", _mels(paths, settings) / "mel.parquet"]
-    kind = load_system(settings.system).kind
-    if kind == "acoustic":
-        files += [paths.prosody(corpus) / "prosody.parquet"]
-    if kind != "vocoder":
-        files += sorted(paths.index(corpus).iterdir())
-    if _by_vector(settings):
-        files += [paths.vectors(corpus) / "vectors.parquet"]
-    if settings.speaker_init == "nearest":
-        files += [paths.vectors(corpus) / "vectors.parquet"]
-    if settings.speaker_init == "by_metadata":
-        files += [paths.corpus(corpus) / "speakers.parquet"]
-    if settings.init_from:
-        files += sorted(paths.model(settings.init_from).iterdir())
+    files = [file for corpus in corpora_of(settings) for file in _tables(paths, settings, corpus)]
     return {
-        "settings": to_plain(settings),
+        "settings": settings.decisive,
         "split": to_plain(params.split),
-        "files": {str(file): file_key(file) for file in files},
+        "files": {str(file): file_key(file) for file in {*files, *start_files(paths, settings)}},
     }
 
 
-def _mels(paths: Paths, settings: RunSettings) -> Path:
+def _features(params: Params, paths: Paths, settings: RunSettings, corpus: str) -> CorpusFeatures:
+    """What a run reads of a corpus."""
+    folder, mel, kind = paths.corpus(corpus), _mels(paths, settings, corpus), load_system(settings.system).kind
+    if kind == "vocoder":
+        return CorpusFeatures(folder, mel, split=params.split)
+    prosody = paths.prosody(corpus) if kind == "acoustic" else None
+    vectors = paths.vectors(corpus) if _by_vector(settings) else None
+    return CorpusFeatures(folder, mel, prosody=prosody, index=paths.index(corpus), vectors=vectors)
+
+
+def _inventory(paths: Paths, settings: RunSettings, features: CorpusFeatures) -> Inventory:
+    """Names in a run's own corpus."""
+    index, mel = paths.index(settings.corpus), features.mel_definition
+    inventory = read_inventory(index, mel, speakers=settings.speakers, styles=settings.styles)
+    if features.speaker_vectors is None:
+        return inventory
+    return replace(inventory, speaker_vectors=features.speaker_vectors.means(inventory.speakers))
+
+
+def _tables(paths: Paths, settings: RunSettings, corpus: str) -> Iterator[Path]:
+    """Files that describe what a run reads of a corpus."""
+    kind = load_system(settings.system).kind
+    yield paths.corpus(corpus) / "manifest.parquet"
+    yield _mels(paths, settings, corpus) / "mel.parquet"
+    if kind == "acoustic":
+        yield paths.prosody(corpus) / "prosody.parquet"
+    if kind != "vocoder":
+        yield from sorted(paths.index(corpus).iterdir())
+    if _by_vector(settings):
+        yield paths.vectors(corpus) / "vectors.parquet"
+
+
+def _require_no_speakers(settings: RunSettings, name: str) -> None:
+    """Refuse what says something of speakers to a vocoder."""
+    for key, is_given in (
+        ("speaker_init", settings.speaker_init != "mean"),
+        ("same_speakers", bool(settings.same_speakers)),
+    ):
+        if is_given:
+            raise ConfigError(
+                f"runs.{name}.{key} has no effect on {settings.system}, which is told no speakers; remove it"
+            )
+
+
+def _mels(paths: Paths, settings: RunSettings, corpus: str) -> Path:
     """The mels to learn from: those of the recordings, or of an acoustic run that follows them."""
     if settings.mels_from is None:
-        return paths.mel(settings.corpus)
+        return paths.mel(corpus)
     mels = paths.teacher_mels(settings.mels_from)
     if not (mels / "mel.parquet").exists():
         raise DataError(f"{mels / 'mel.parquet'} is missing; run `tts teach {settings.mels_from}`")
     return mels
-
-
-def _speaker_start(params: Params, paths: Paths, name: str, features: CorpusFeatures) -> SpeakerStart:
-    """How new speakers start, and what its corpus tells of them."""
-    run = params.training_run(name)
-    start = SpeakerStart(method=run.speaker_init, seed=run.seed)
-    if run.speaker_init == "nearest":
-        _require_same_corpus(params, name)
-        speakers = {utterance: row.speaker for utterance, row in features.utterances.items()}
-        vectors = SpeakerVectorTable(paths.vectors(run.corpus), speakers, features.select("train"))
-        return replace(start, vectors=vectors.means(vectors.heard))
-    if run.speaker_init == "by_metadata":
-        rows = read_table(paths.corpus(run.corpus) / "speakers.parquet", SPEAKERS)
-        return replace(start, traits={row["speaker"]: (row["gender"] or "", row["accent"] or "") for row in rows})
-    return start
-
-
-def _require_same_corpus(params: Params, name: str) -> None:
-    run = params.training_run(name)
-    base = params.runs.get(run.init_from or "")
-    if base is None or base.corpus != run.corpus:
-        found = f"is a run of corpus {base.corpus!r}" if base else "is an imported model"
-        raise ConfigError(
-            f"runs.{name}.speaker_init nearest compares speakers of one corpus, here {run.corpus!r}, but "
-            f"{run.init_from} {found}; put all speakers into one corpus, or choose another speaker_init"
-        )
 
 
 def _by_vector(settings: RunSettings) -> bool:

@@ -85,6 +85,18 @@ def test_clips_without_room_for_their_symbols_are_counted_and_not_used(acoustic,
         demanding.lengths(acoustic.select("train"), "train")
 
 
+def test_a_speaker_of_whom_no_clip_is_long_enough_is_named(acoustic, inventory):
+    class Short(EndToEndBatches):
+        def _least(self, ids):
+            return [10**6 if self._features.utterances[name].speaker == "bob" else 1 for name in ids]
+
+    reader = Short(acoustic, inventory, Demanding(), BatchSettings(size=1, segment_frames=1))
+    with pytest.raises(
+        TrainingError, match="no train clip of bob has 1 frames and one for each symbol; add longer ones"
+    ):
+        reader.lengths(acoustic.select("train"), "train")
+
+
 class Demanding:
     def num_symbols(self, num_phones):
         return 100 * num_phones

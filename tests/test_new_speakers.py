@@ -30,6 +30,7 @@ from tts.interfaces import SPEAKER_VECTOR_SIZE
 from tts.registry import SYSTEMS, load_system
 from tts.training.export import read_model
 from tts.training.freezing import Freezing
+from tts.training.ridge import fit_map
 from tts.training.settings import Freeze
 from tts.training.speaker_init import SpeakerStart, new_rows
 from tts.training.starting import start_from
@@ -76,12 +77,34 @@ class TestRows:
             "new speaker eve starts at the row of bob, whose vector is nearest (cosine 0.955)"
         ], "cay has no vector, and another new speaker no row"
 
+    @pytest.mark.parametrize("method", ["nearest", "encoder_map"])
     @pytest.mark.parametrize(
         ("heard", "who"), [({"ann": axis(0)}, "eve"), ({"eve": axis(0)}, "any speaker of the model it starts from")]
     )
-    def test_without_vectors_there_is_no_nearest(self, heard, who):
-        with pytest.raises(ConfigError, match=f"no training clip of {who} has a speaker vector"):
-            row_of_eve("nearest", vectors=heard)
+    def test_without_vectors_there_is_nothing_to_compare(self, method, heard, who):
+        with pytest.raises(ConfigError, match=f"{method}: no training clip of {who} has a speaker vector"):
+            row_of_eve(method, vectors=heard)
+
+    def test_a_map_from_vectors_to_rows_finds_the_row_of_a_new_vector(self, caplog):
+        caplog.set_level("INFO")
+        draw = np.random.default_rng(1)
+        angles = {f"known {number}": draw.uniform(0, 0.6) for number in range(12)} | {"eve": 0.3}
+        vectors = {name: axis(0, lean) for name, lean in angles.items()}
+        known = {name: 5 + 2 * torch.from_numpy(vectors[name][:3]) for name in vectors if name != "eve"}
+        torch.testing.assert_close(
+            row_of_eve("encoder_map", known, vectors=vectors),
+            5 + 2 * torch.from_numpy(vectors["eve"][:3]),
+            atol=0.01,
+            rtol=0,
+        )
+        assert (
+            "what maps the vectors of 12 known speakers to their rows (ridge 0.001; of speakers left out" in caplog.text
+        )
+
+    def test_a_map_takes_three_speakers(self):
+        vectors = {"ann": axis(0), "bob": axis(1), "eve": axis(2)}
+        with pytest.raises(ConfigError, match="only 2 speakers of the model it starts from have a speaker vector, and"):
+            row_of_eve("encoder_map", vectors=vectors)
 
     @pytest.mark.parametrize(
         ("traits", "names"),
@@ -109,6 +132,48 @@ class TestRows:
 
 def of_speakers(inventory, *names):
     return dataclasses.replace(inventory, speakers=names)
+
+
+def test_residuals_of_examples_left_out_are_those_of_fits_without_them():
+    draw = torch.Generator().manual_seed(1)
+    inputs, noise = torch.randn(8, 5, generator=draw).double(), torch.randn(8, 2, generator=draw).double()
+    outputs = inputs[:, :2] + 0.3 * noise
+    fitted = fit_map(inputs, outputs)
+    ridge = float(fitted.ridge * (inputs - inputs.mean(0)).square().sum() / 8)
+    errors = []
+    for left in range(8):
+        kept = [each for each in range(8) if each != left]
+        centre, mean = inputs[kept].mean(0), outputs[kept].mean(0)
+        x = inputs[kept] - centre
+        weights = torch.linalg.solve(x.T @ x + ridge * torch.eye(5).double(), x.T @ (outputs[kept] - mean))
+        errors.append(outputs[left] - mean - (inputs[left] - centre) @ weights)
+    spread = (outputs - outputs.mean(0)) * 8 / 7
+    assert fitted.explained == pytest.approx(1 - float(torch.stack(errors).square().sum() / spread.square().sum()))
+
+
+def test_rows_that_vectors_say_nothing_of_are_mapped_to_their_mean():
+    draw = torch.Generator().manual_seed(2)
+    inputs, outputs = torch.randn(20, 64, generator=draw), torch.randn(20, 3, generator=draw)
+    fitted = fit_map(inputs, outputs)
+    assert fitted.explained < 0.1
+    new = fitted(torch.randn(200, 64, generator=draw))
+    assert (new - outputs.mean(0)).square().mean().sqrt() < outputs.std() / 3
+
+
+def test_inversion_moves_rows_alone_before_the_rest(acoustic, inventory):
+    sets = {"embedding": ("speakers.*",)}
+    run = settings(speaker_init="inversion", inversion_steps=2, init_from="base", accumulate=1)
+    network = ToyAcoustic(inventory)
+    task, data = acoustic_run(acoustic, inventory, run, network=network, freeze_sets=sets)
+    for step in range(4):
+        before = {name: each.detach().clone() for name, each in network.named_parameters()}
+        task.update([data.batch(step)], step)
+        moved = {name for name, each in network.named_parameters() if not torch.equal(each, before[name])}
+        assert moved == ({"speakers.weight"} if step < 2 else before.keys())
+    assert settings(speaker_init="inversion", init_from="base", steps=40).frozen[0].end == 4
+    frozen = settings(speaker_init="inversion", init_from="base", freeze=["embedding"])
+    with pytest.raises(ConfigError, match="leave nothing to train in step 0"):
+        acoustic_run(acoustic, inventory, frozen, freeze_sets=sets)
 
 
 class TestStarting:
@@ -150,20 +215,21 @@ class TestSettings:
     def test_a_start_without_a_model_is_refused(self):
         with pytest.raises(ConfigError, match="speaker_init nearest has no effect without init_from; remove it"):
             settings(speaker_init="nearest")
-        with pytest.raises(ConfigError, match=r"speaker_init: .*'mean', 'random', 'mean_noise', 'nearest' or 'by_meta"):
+        with pytest.raises(ConfigError, match=r"speaker_init: .*'mean', 'random', .*'encoder_map' or 'inver"):
             settings(speaker_init="median", init_from="base")
 
 
 class TestRuns:
     @pytest.fixture
-    def root(self, tmp_path, toy_folders, acoustic):
+    def root(self, tmp_path, toy_folders, acoustic, inventory):
         """A project folder with what runs read of a corpus."""
         root = tmp_path / "project"
         for name in ("mel", "prosody", "index"):
             shutil.copytree(toy_folders[name], root / "data/features/demo" / name)
         shutil.copytree(toy_folders["corpus"], root / "data/corpus/demo")
         (root / "data/features/demo/prosody/prosody.parquet").touch()  # runs know it by its bytes, and read the index
-        (root / "models/base").mkdir(parents=True)
+        (root / "models").mkdir()
+        export(root / "models/base", ToyAcoustic(inventory), inventory, system="acoustic/fastspeech2")
         vectors = [{"utterance_id": each, "vector": axis(0).tolist()} for each in acoustic.ids]
         (root / "data/features/demo/speakers").mkdir()
         write_table(root / "data/features/demo/speakers/vectors.parquet", vectors, VECTORS)

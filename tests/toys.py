@@ -227,9 +227,9 @@ def adversarial_settings(**changes):
     return settings(**{**values, **changes})
 
 
-def acoustic_run(features, inventory, run, network=None, processes=ALONE):
+def acoustic_run(features, inventory, run, network=None, processes=ALONE, freeze_sets=None):
     seed_everything(run.seed)
-    task = SupervisedTask(network or ToyAcoustic(inventory), run, processes)
+    task = SupervisedTask(network or ToyAcoustic(inventory), run, processes, freeze_sets=freeze_sets)
     reader = AcousticBatches(features, inventory, task.network.level)
     lengths = {name: row.num_frames for name, row in features.utterances.items()}
     train, validation = ({name: lengths[name] for name in features.select(split)} for split in ("train", "validation"))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from tts.errors import ConfigError
-from tts.interfaces import EndToEnd, EndToEndBatch, Learned
+from tts.interfaces import EndToEnd, EndToEndBatch, Inventory, Learned
 from tts.layers.adversaries import Adversaries
 from tts.layers.monotonic_alignment import alignment_noise_scale
 from tts.losses.adversarial import discriminator_loss, feature_matching_loss, generator_loss
@@ -98,6 +98,16 @@ class EndToEndTask(Task):
         super().load_state_dict(state)
         if self._play:
             self._play.load_state_dict(state)
+
+    def moments(self) -> dict[str, Tensor]:
+        """Give what a run needs that goes on with the optimizers."""
+        return super().moments() | (self._play.updater.moments("discriminator") if self._play else {})
+
+    def take_moments(self, moments: Mapping[str, Tensor], *, known: Inventory, inventory: Inventory) -> None:
+        """Let the optimizers begin with what those of another run knew."""
+        super().take_moments(moments, known=known, inventory=inventory)
+        if self._play:
+            self._play.updater.take_moments(moments, "discriminator", known=known, inventory=inventory)
 
     def _own_weights(self, step: int | None = None) -> dict[str, float]:
         weights = super()._own_weights(step)

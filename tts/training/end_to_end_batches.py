@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
+import pyarrow.compute as pc
 import torch
 
 from tts.audio.samples import to_float
@@ -50,7 +51,7 @@ class EndToEndBatches:
         """Frames by id of the clips that are long enough.
 
         Raises:
-            TrainingError: there are clips, but none is.
+            TrainingError: there are clips, but none is; or none of those to train on is of one of their speakers.
         """
         frames = dict(zip(ids, self._frames(ids).tolist(), strict=True))
         least = dict(zip(ids, self._least(ids), strict=True))
@@ -63,6 +64,8 @@ class EndToEndBatches:
                 f"no {split} clip has {self.segment_frames} frames and one for each symbol; "
                 f"lower batch.segment_frames, or raise split.{split}"
             )
+        if split == "train":
+            self._require_every_speaker(ids, kept)
         return kept
 
     def read(self, ids: Sequence[str]) -> EndToEndBatch:
@@ -87,6 +90,18 @@ class EndToEndBatches:
             frames=torch.from_numpy(frames),
             speaker_ids=torch.from_numpy(self._speakers[rows]),
         )
+
+    def _require_every_speaker(self, ids: Sequence[str], kept: Mapping[str, int]) -> None:
+        left = sorted(self._speakers_of(ids) - self._speakers_of(list(kept)))
+        if left:
+            raise TrainingError(
+                f"no train clip of {left[0]} has {self.segment_frames} frames and one for each symbol; add longer "
+                "ones, lower batch.segment_frames, or name the other speakers in the run's `speakers`"
+            )
+
+    def _speakers_of(self, ids: Sequence[str]) -> set[str]:
+        utterances = self._features.utterances
+        return set(pc.unique(utterances.table["speaker"].take(utterances.positions(ids))).to_pylist())
 
     def _frames(self, ids: Sequence[str]) -> Positions:
         """Whole hops of each clip."""

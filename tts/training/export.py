@@ -2,7 +2,8 @@
 
 ``config.json``, format version 1: ``system``, ``model`` (its Config), the Inventory (``mel``, ``symbols``,
 ``speakers``, ``styles``, ``statistics``), ``training`` (where it comes from) and ``versions``. Weight norm is folded.
-Runs against a discriminator add ``discriminator.safetensors``, for runs that start from them.
+Runs against a discriminator add ``discriminator.safetensors``, those that are asked to ``optimizer.safetensors`` (see
+tts.training.moments), for runs that start from them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tts.errors import CheckpointError
 from tts.interfaces import Inventory, Statistics, System
 
 FORMAT_VERSION = 1
+OPTIMIZER_FILE = "optimizer.safetensors"
 
 Tensors = dict[str, Tensor]
 
@@ -60,6 +62,7 @@ def export_model(  # noqa: PLR0913 - a model folder says all of this
     inventory: Inventory,
     training: Mapping[str, Any],
     discriminator: nn.Module | None = None,
+    moments: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write a model folder.
 
@@ -71,10 +74,13 @@ def export_model(  # noqa: PLR0913 - a model folder says all of this
         inventory: it was built with.
         training: where it comes from, as plain values.
         discriminator: it played against, if any.
+        moments: of its optimizer, as tts.training.moments has them; None = none are kept.
     """
     (directory / "model.safetensors").write_bytes(save(folded_state(network)))
     if discriminator is not None:
         (directory / "discriminator.safetensors").write_bytes(save(_on_cpu(discriminator.state_dict())))
+    if moments is not None:
+        (directory / OPTIMIZER_FILE).write_bytes(save(_on_cpu(moments)))
     description = {
         "format_version": FORMAT_VERSION,
         "system": system,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-from tts.config import to_plain
 from tts.errors import MemoryShortageError
 from tts.training.checkpoint import load_state
 from tts.training.lowering import lowered
@@ -56,7 +55,7 @@ def fitted(
 
 def _those_of(saved: object, choices: Sequence[RunSettings]) -> RunSettings:
     """Settings that a state was saved with; what cannot have been lowered to them is left for the trainer to refuse."""
-    return next((each for each in choices if to_plain(each) == saved), choices[0])
+    return next((each for each in choices if each.decisive == saved), choices[0])
 
 
 def _shortage(make: Make, settings: RunSettings, device: torch.device) -> str | None:

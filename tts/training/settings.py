@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, WrapValidator
 
-from tts.config import config
+from tts.config import config, to_plain
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
-SpeakerInit = Literal["mean", "random", "mean_noise", "nearest", "by_metadata"]
+SpeakerInit = Literal["mean", "random", "mean_noise", "nearest", "by_metadata", "encoder_map", "inversion"]
 
 ADVERSARIAL_TERMS = ("adversarial", "feature_matching")
 """Loss terms that come from the discriminator, and not from the network itself."""
@@ -190,6 +190,22 @@ def _whole_run(value: object) -> object:
     return {"pattern": value} if isinstance(value, str) else value
 
 
+@config
+class ReplaySettings:
+    """Batches of old recordings among those of a run's own, so that it does not forget old voices.
+
+    Attributes:
+        corpus: of the old recordings, under `corpora`; it may be that of the run.
+        rate: share of the batches that are of it, evenly spread.
+        speakers: names in it; None = all that the model of `init_from` knows, but for those that the run itself
+            learns from the same corpus.
+    """
+
+    corpus: str
+    rate: float = Field(gt=0, lt=1)
+    speakers: tuple[str, ...] | None = Field(default=None, min_length=1)
+
+
 def _number_or_schedule(value: object, _: object) -> float | WeightSchedule:
     """What it is decides, so that a message is about the one that was meant."""
     if isinstance(value, dict):
@@ -228,8 +244,17 @@ class RunSettings:
         speaker_init: what the rows of speakers start at that `init_from` does not know: the mean of all known rows;
             random, as without `init_from`; mean_noise, the mean and noise as wide as the known rows are spread;
             nearest, the row of the known speaker whose vector is nearest (both runs are of one corpus, named in
-            `run.speaker_vectors`); by_metadata, the mean of the known rows of the same gender and accent in the corpus,
-            else of the same gender, else of all.
+            `run.speaker_vectors`); encoder_map, as the vectors of known speakers map to their rows (the same holds);
+            by_metadata, the mean of the known rows of the same gender and accent in the corpus, else of the same
+            gender, else of all; inversion, the mean, and then nothing but rows of speakers learns for a while.
+        inversion_steps: of inversion; None = a tenth of `steps`.
+        keep_names: whether speakers, symbols and styles of `init_from` stay in the tables when this run has no clip of
+            them, so that the voices that were known can still be spoken; they stand first, and new ones behind them.
+        same_speakers: names that `init_from` learned from another corpus and that are the same voices in this one.
+        new_phones: whether phones that `init_from` never learned get rows, which start at the mean, or are refused.
+        replay: old recordings among the new ones; None = new ones only.
+        init_optimizer: whether the optimizer's moments of `init_from` are taken over too; those of new rows are zero.
+        export_optimizer: whether the model folder holds the moments, for such runs: twice the size of the weights.
         mels_from: name of an acoustic run; a vocoder then learns from the mels that it makes while it follows the
             recordings, in place of theirs.
         freeze: parameters that stay as they are; a pattern alone holds for the whole run.
@@ -259,6 +284,13 @@ class RunSettings:
     patience: int | None = Field(default=None, gt=0)
     init_from: str | None = None
     speaker_init: SpeakerInit = "mean"
+    inversion_steps: int | None = Field(default=None, gt=0)
+    keep_names: bool = True
+    same_speakers: tuple[str, ...] = ()
+    new_phones: Literal["extend", "refuse"] = "refuse"
+    replay: ReplaySettings | None = None
+    init_optimizer: bool = False
+    export_optimizer: bool = False
     mels_from: str | None = None
     freeze: tuple[Annotated[Freeze, BeforeValidator(_whole_run)], ...] = ()
 
@@ -269,8 +301,7 @@ class RunSettings:
             raise ValueError("loss_weights are all 0 in some steps; give at least one term a constant weight")
         if self.adversary is not None and self.adversary.start_step >= self.steps:
             raise ValueError(f"adversary.start_step {self.adversary.start_step} is never reached in {self.steps} steps")
-        if self.speaker_init != "mean" and self.init_from is None:
-            raise ValueError(f"speaker_init {self.speaker_init} has no effect without init_from; remove it")
+        self._check_start()
         own = [weight for name, weight in self.loss_weights.items() if name not in ADVERSARIAL_TERMS]
         if self.adversary is not None and self.adversary.start_step and not any(own):
             raise ValueError(
@@ -280,3 +311,33 @@ class RunSettings:
         for span in self.freeze:
             if span.start >= self.steps:
                 raise ValueError(f"freeze {span.pattern!r}: start {span.start} is never reached in {self.steps} steps")
+
+    @property
+    def frozen(self) -> tuple[Freeze, ...]:
+        """`freeze`, and what inversion freezes."""
+        if self.speaker_init != "inversion":
+            return self.freeze
+        return (*self.freeze, Freeze(pattern="all_but_embedding", end=self.inversion_steps or max(1, self.steps // 10)))
+
+    @property
+    def decisive(self) -> dict[str, Any]:
+        """As plain values, what the weights depend on: all but what is exported beside them."""
+        return {name: value for name, value in to_plain(self).items() if name != "export_optimizer"}
+
+    def _check_start(self) -> None:
+        """Refuse what cannot take effect, or not together, when a run starts from another."""
+        given = {
+            f"speaker_init {self.speaker_init}": self.speaker_init != "mean",
+            "replay": self.replay is not None,
+            "init_optimizer": self.init_optimizer,
+            "same_speakers": bool(self.same_speakers),
+        }
+        for what, is_given in given.items():
+            if is_given and self.init_from is None:
+                raise ValueError(f"{what} has no effect without init_from; remove it")
+        if self.inversion_steps is not None and self.speaker_init != "inversion":
+            raise ValueError(f"inversion_steps has no effect on speaker_init {self.speaker_init}; remove it")
+        if self.inversion_steps is not None and self.inversion_steps >= self.steps:
+            raise ValueError(f"inversion_steps {self.inversion_steps} leave none of {self.steps} steps for the rest")
+        if self.replay is not None and self.mels_from is not None:
+            raise ValueError("replay has no effect beside mels_from, whose mels are of one corpus; remove one of them")

@@ -16,9 +16,13 @@ import torch
 from torch import Tensor
 
 from tts.errors import ConfigError
+from tts.training.ridge import fit_map
 from tts.training.settings import SpeakerInit
 
 logger = logging.getLogger(__name__)
+
+_LEAST_MAPPED = 3
+"""Speakers that a map from vectors to rows takes."""
 
 Rows = Mapping[str, Tensor]
 """Rows [channels] by name of the speaker."""
@@ -31,7 +35,7 @@ class SpeakerStart:
     Attributes:
         method: as in `runs.<name>.speaker_init`.
         seed: of mean_noise.
-        vectors: [SPEAKER_VECTOR_SIZE] each, of unit length; for nearest.
+        vectors: [SPEAKER_VECTOR_SIZE] each, of unit length; for nearest and encoder_map.
         traits: gender and accent, empty where they are not known; for by_metadata.
     """
 
@@ -50,7 +54,7 @@ def new_rows(known: Rows, fresh: Rows, start: SpeakerStart) -> dict[str, Tensor]
         start: how they are made.
 
     Raises:
-        ConfigError: method nearest, and there is no vector of a new speaker or of any known one.
+        ConfigError: the method needs vectors that there are not.
     """
     rows = {}
     for name, row in fresh.items():
@@ -76,13 +80,7 @@ def _mean_noise(name: str, fresh: Tensor, known: Rows, start: SpeakerStart) -> t
 
 
 def _nearest(name: str, fresh: Tensor, known: Rows, start: SpeakerStart) -> tuple[Tensor, str]:
-    candidates = [each for each in known if each in start.vectors]
-    if name not in start.vectors or not candidates:
-        who = name if name not in start.vectors else "any speaker of the model it starts from"
-        raise ConfigError(
-            f"speaker_init nearest: no training clip of {who} has a speaker vector in this corpus; "
-            "add longer recordings, or choose another speaker_init"
-        )
+    candidates = _heard(name, known, start)
     cosines = {each: float(start.vectors[each] @ start.vectors[name]) for each in candidates}
     nearest = max(candidates, key=cosines.__getitem__)
     return known[nearest], f"the row of {nearest}, whose vector is nearest (cosine {cosines[nearest]:.3f})"
@@ -101,6 +99,40 @@ def _by_metadata(name: str, fresh: Tensor, known: Rows, start: SpeakerStart) -> 
     return _mean_of(known), f"the mean of all {len(known)} known rows: none is known to be of its gender"
 
 
+def _encoder_map(name: str, fresh: Tensor, known: Rows, start: SpeakerStart) -> tuple[Tensor, str]:
+    """What the linear map gives that takes vectors of known speakers to their rows."""
+    heard = _heard(name, known, start)
+    if len(heard) < _LEAST_MAPPED:
+        raise ConfigError(
+            f"speaker_init encoder_map: only {len(heard)} speakers of the model it starts from have a speaker vector, "
+            f"and a map takes {_LEAST_MAPPED} at least; choose another speaker_init"
+        )
+    vectors = torch.stack([torch.as_tensor(start.vectors[each]) for each in heard])
+    rows = torch.stack([known[each] for each in heard])
+    fitted = fit_map(vectors, rows)
+    row = fitted(torch.as_tensor(start.vectors[name]))
+    return row, (
+        f"what maps the vectors of {len(heard)} known speakers to their rows (ridge {fitted.ridge:g}; of speakers "
+        f"left out it explains {fitted.explained:.0%})"
+    )
+
+
+def _heard(name: str, known: Rows, start: SpeakerStart) -> list[str]:
+    """Known speakers of whom there are vectors.
+
+    Raises:
+        ConfigError: there is none of these, or none of the new speaker.
+    """
+    heard = [each for each in known if each in start.vectors]
+    if name not in start.vectors or not heard:
+        who = name if name not in start.vectors else "any speaker of the model it starts from"
+        raise ConfigError(
+            f"speaker_init {start.method}: no training clip of {who} has a speaker vector in this corpus; "
+            "add longer recordings, or choose another speaker_init"
+        )
+    return heard
+
+
 def _mean_of(rows: Rows) -> Tensor:
     return torch.stack(list(rows.values())).mean(dim=0)
 
@@ -111,5 +143,7 @@ _METHODS: Mapping[SpeakerInit, Callable[[str, Tensor, Rows, SpeakerStart], tuple
     "mean_noise": _mean_noise,
     "nearest": _nearest,
     "by_metadata": _by_metadata,
+    "encoder_map": _encoder_map,
+    "inversion": _mean,
 }
 """Each gives a new speaker's row [channels], and says where it comes from."""

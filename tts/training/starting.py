@@ -44,8 +44,7 @@ def start_from(
         ConfigError: the mel definitions differ, or new rows of speakers cannot be made as asked for.
         CheckpointError: the saved model is of another system, or a tensor does not fit.
     """
-    if saved.system != system:
-        raise CheckpointError(f"{saved.directory}: a {saved.system} model cannot start a {system} run; choose another")
+    require_system(saved, system)
     require_equal(inventory.mel, saved.inventory.mel, what=f"this run and {saved.directory}")
     tensors = dict(saved.tensors)
     expected = folded_state(network)
@@ -64,6 +63,16 @@ def start_from(
     tensors = _with_own_vectors(tensors, expected, saved.directory)
     require_fitting(expected, tensors, where=f"{saved.directory}")
     _assign(network, tensors)
+
+
+def require_system(saved: SavedModel, system: str) -> None:
+    """Refuse to start from a model of another system.
+
+    Raises:
+        CheckpointError: it is of another one.
+    """
+    if saved.system != system:
+        raise CheckpointError(f"{saved.directory}: a {saved.system} model cannot start a {system} run; choose another")
 
 
 def start_discriminator_from(discriminator: nn.Module, saved: SavedModel) -> None:

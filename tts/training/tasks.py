@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from tts.errors import ConfigError
-from tts.interfaces import AcousticBatch, EndToEndBatch, Generating, VocoderBatch
+from tts.interfaces import AcousticBatch, EndToEndBatch, Generating, Inventory, VocoderBatch
 from tts.losses.adversarial import discriminator_loss, feature_matching_loss, generator_loss, gradient_penalty
 from tts.training.freezing import Freezing, training_mode
 from tts.training.judging import Waveforms, at_rates_of, judge, judge_together
 from tts.training.loss_schedules import weights_at
+from tts.training.moments import directions_of
 from tts.training.patterns import Sets
 from tts.training.processes import ALONE, Processes
 from tts.training.record import Record, StepReport, weighted_sum
@@ -59,7 +60,7 @@ class Task(ABC):
         """
         training_mode(network)
         self.network = network
-        self.freezing = Freezing(network, settings.freeze, steps=settings.steps, sets=freeze_sets)
+        self.freezing = Freezing(network, settings.frozen, steps=settings.steps, sets=freeze_sets)
         self._settings, self._processes = settings, processes
         self._device = next(network.parameters()).device
         self._updater = Updater(network, settings.optimizer, settings.schedule, run=settings, processes=processes)
@@ -131,6 +132,20 @@ class Task(ABC):
         self._updater.load_state_dict(state["updater"])
         if self._average:
             self._average.network.load_state_dict(state["average"])
+
+    def moments(self) -> dict[str, Tensor]:
+        """Give what a run needs that goes on with the optimizers (see tts.training.moments)."""
+        return self._updater.moments("network") | directions_of(self.exported(), prefix="network")
+
+    def take_moments(self, moments: Mapping[str, Tensor], *, known: Inventory, inventory: Inventory) -> None:
+        """Let the optimizers, which have not moved yet, begin with what those of another run knew.
+
+        Args:
+            moments: of the other run.
+            known: names by row of its tables.
+            inventory: names by row of this network's.
+        """
+        self._updater.take_moments(moments, "network", known=known, inventory=inventory)
 
     def _own_weights(self, step: int | None = None) -> dict[str, float]:
         """Weights of the network's own loss terms in a step; None = the highest of each."""
@@ -271,6 +286,15 @@ class AdversarialTask(GeneratorTask):
         super().load_state_dict(state)
         self.discriminator.load_state_dict(state["discriminator"])
         self._other.load_state_dict(state["other"])
+
+    def moments(self) -> dict[str, Tensor]:
+        """Give what a run needs that goes on with the optimizers."""
+        return super().moments() | self._other.moments("discriminator")
+
+    def take_moments(self, moments: Mapping[str, Tensor], *, known: Inventory, inventory: Inventory) -> None:
+        """Let both optimizers begin with what those of another run knew."""
+        super().take_moments(moments, known=known, inventory=inventory)
+        self._other.take_moments(moments, "discriminator", known=known, inventory=inventory)
 
     def _own_weights(self, step: int | None = None) -> dict[str, float]:
         weights = super()._own_weights(step)

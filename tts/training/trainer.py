@@ -311,7 +311,7 @@ class Trainer:
         self._since = now
         if curve is not None:
             curve.flush()
-            state = {"settings": to_plain(self._settings), "progress": asdict(self.progress)}
+            state = {"settings": self._settings.decisive, "progress": asdict(self.progress)}
             save_state(self._directory, self.progress.step, {**state, "task": self._task.state_dict()})
         self._host.processes.wait()
 
@@ -319,7 +319,7 @@ class Trainer:
         state = load_state(self._directory)
         if state is None:
             return Progress()
-        if state["settings"] != to_plain(self._settings):
+        if state["settings"] != self._settings.decisive:
             raise CheckpointError(
                 f"{self._directory}: holds a run of other settings; give each run a folder of its own"
             )

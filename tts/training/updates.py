@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tts.interfaces import Inventory
+from tts.training.moments import moments_of, take_moments
 from tts.training.patterns import NAME_TABLES, matching
 from tts.training.processes import Processes
 from tts.training.record import Record
@@ -99,6 +101,16 @@ class Updater:
         """Go on from a saved state."""
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
+
+    def moments(self, prefix: str) -> dict[str, Tensor]:
+        """Give what the optimizer knows of each parameter (see tts.training.moments)."""
+        return moments_of(self._network, self._optimizer, prefix=prefix)
+
+    def take_moments(
+        self, moments: Mapping[str, Tensor], prefix: str, *, known: Inventory, inventory: Inventory
+    ) -> None:
+        """Let the optimizer, which has not moved yet, begin with what another one knew."""
+        take_moments(self._network, self._optimizer, moments, prefix=prefix, known=known, inventory=inventory)
 
     def _move(self, record: Record) -> None:
         if self._scaler.is_enabled():
