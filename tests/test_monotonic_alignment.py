@@ -1,3 +1,4 @@
+import sys
 from itertools import combinations
 
 import pytest
@@ -8,11 +9,12 @@ from hypothesis import strategies as st
 from tts.layers.monotonic_alignment import (
     add_noise,
     alignment_noise_scale,
+    durations_by_frame,
     durations_by_phone,
     monotonic_durations,
 )
 
-SEARCHES = pytest.mark.parametrize("search", [monotonic_durations, durations_by_phone])
+SEARCHES = pytest.mark.parametrize("search", [monotonic_durations, durations_by_frame, durations_by_phone])
 
 
 def every_path(num_frames, num_phones):
@@ -58,13 +60,23 @@ def test_whatever_stands_in_the_padding_changes_nothing(search):
     assert torch.equal(search(likelihood, frames, phones)[1:, :5], alone)
 
 
-def test_both_searches_agree_on_long_sentences():
+def test_all_searches_agree_on_long_sentences():
     draw = torch.Generator().manual_seed(2)
     likelihood = torch.randn(3, 500, 120, generator=draw)
     frames, phones = torch.tensor([500, 321, 120]), torch.tensor([120, 77, 120])
     found = monotonic_durations(likelihood, frames, phones)
     assert torch.equal(found, durations_by_phone(likelihood, frames, phones))
+    assert torch.equal(found, durations_by_frame(likelihood, frames, phones))
+    assert torch.equal(found, monotonic_durations(likelihood.mT.contiguous().mT, frames, phones)), "whatever the layout"
     assert torch.equal(found.sum(1), frames)
+
+
+def test_machines_without_numba_find_the_same(monkeypatch):
+    draw = torch.Generator().manual_seed(5)
+    likelihood, frames, phones = torch.randn(2, 60, 20, generator=draw), torch.tensor([60, 40]), torch.tensor([20, 13])
+    found = monotonic_durations(likelihood, frames, phones)
+    monkeypatch.setitem(sys.modules, "tts.layers.monotonic_kernel", None)
+    assert torch.equal(monotonic_durations(likelihood, frames, phones), found)
 
 
 def test_fewer_frames_than_phones_are_refused():

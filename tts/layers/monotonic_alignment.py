@@ -63,7 +63,17 @@ def monotonic_durations(likelihood: Tensor, frames: Tensor, phones: Tensor) -> T
     _require_room(frames, phones)
     if likelihood.device.type != "cpu":
         return durations_by_phone(likelihood, frames, phones)
-    moves = _moves(likelihood.detach().numpy())
+    try:
+        from tts.layers.monotonic_kernel import durations
+    except ImportError:  # numba comes with what prepares data; machines that only train may lack it
+        return durations_by_frame(likelihood, frames, phones)
+    values, *lengths = (each.detach().contiguous().numpy() for each in (likelihood.float(), frames, phones))
+    return torch.from_numpy(durations(values, *lengths))
+
+
+def durations_by_frame(likelihood: Tensor, frames: Tensor, phones: Tensor) -> Tensor:
+    """Search as `monotonic_durations` does, in as many steps as there are frames: for CPUs without numba."""
+    moves = _moves(likelihood.detach().float().numpy())
     return torch.from_numpy(_walk_back(moves, frames.numpy(), phones.numpy()))
 
 
