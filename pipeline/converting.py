@@ -9,7 +9,6 @@ from pipeline.params import Params
 from pipeline.paths import Paths
 from pipeline.runtime import Runtime
 from pipeline.speaking import voice_folders
-from pipeline.style_options import numbers_by_name
 from pipeline.vocoding import write_sounds
 from tts.audio.files import read_audio
 from tts.end_to_end_voice import EndToEndVoice
@@ -35,17 +34,6 @@ def load_converter(params: Params, paths: Paths, runtime: Runtime, name: str | N
     able = ", ".join(sorted(each for each, settings in params.voices.items() if settings.end_to_end)) or "none"
     which = "the voice" if name is None else f"--voice {name}"
     raise ConfigError(f"{which} is an acoustic model and a vocoder; only end-to-end voices convert, there is: {able}")
-
-
-def read_target(text: str, voice: EndToEndVoice) -> Target:
-    """Give a speaker's name, or the weights of a blend such as ``anna=0.5,bert=0.5``.
-
-    Raises:
-        ConfigError: it is neither.
-    """
-    if "=" not in text or text in voice.inventory.speakers:
-        return text
-    return numbers_by_name(text.split(","), "--to")
 
 
 def convert_files(

@@ -19,6 +19,7 @@ _EXAMPLES = {
     "--style-token": "3=0.4",
     "--style-dimension": "5=2.0",
     "--to": "anna=0.5,bert=0.5",
+    "--speaker": "anna=0.5,bert=0.5",
 }
 
 
@@ -87,6 +88,17 @@ def _heard(voice: Voice, references: Sequence[Path]) -> StyleVector:
             raise AudioError(f"{path}: {error}") from error
         waveforms.append(waveform)
     return voice.styles.of_recordings(waveforms)
+
+
+def name_or_blend(text: str, known: Sequence[str], option: str) -> str | dict[str, float]:
+    """Give a speaker's name, or the weights of a blend such as ``anna=0.5,bert=0.5``.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if "=" not in text or text in known:
+        return text
+    return numbers_by_name(text.split(","), option)
 
 
 def numbers_by_name(texts: Sequence[str], option: str) -> dict[str, float]:

@@ -22,10 +22,11 @@ def run(
     voice: Annotated[str | None, typer.Option(help="End-to-end; may be left out where there is only one.")] = None,
 ) -> None:
     """Give recordings the voice of another speaker."""
-    from pipeline.converting import convert_files, load_converter, read_target
+    from pipeline.converting import convert_files, load_converter
     from pipeline.params import load_params
     from pipeline.paths import Paths
     from pipeline.runtime import load_runtime
+    from pipeline.style_options import name_or_blend
     from pipeline.vocoding import SOUNDS, find_places
     from tts.training.device import prepare_device
 
@@ -33,5 +34,6 @@ def run(
     places = find_places(source, output, kinds=SOUNDS)
     prepare_device("fp32", num_threads=runtime.num_workers, equal_batches=False)
     converter = load_converter(load_params(Path()), Paths(Path()), runtime, voice)
-    seconds = convert_files(places, converter, source=from_, target=read_target(to, converter))
+    target = name_or_blend(to, converter.inventory.speakers, "--to")
+    seconds = convert_files(places, converter, source=from_, target=target)
     typer.echo(f"convert: wrote {output}, {len(places)} sounds, {seconds:.1f} s of speech")

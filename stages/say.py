@@ -1,8 +1,9 @@
 """Speak any text with a trained voice.
 
 Reads the two models/<run> of a voice in params.yaml, writes a WAV. Example:
-``tts say "Good morning." -o morning.wav --voice demo --speaker annie --style calm=0.3,lively=0.7``. A voice trained on
-speaker vectors speaks like ``--speaker-reference``, one that learned styles in the style of ``--style-reference``.
+``tts say "Good morning." -o morning.wav --voice demo --speaker annie=0.5,carl=0.5 --style calm=0.3,lively=0.7``. A
+voice trained on speaker vectors speaks like ``--speaker-reference``, one that learned styles in the style of
+``--style-reference``.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def run(
     output: Annotated[Path, typer.Option("--output", "-o", help="WAV file to write.")],
     voice: _Name = None,
     language: Annotated[str, typer.Option(help="Of the text, as the corpus calls it.")] = "en",
-    speaker: _Name = None,
+    speaker: Annotated[str | None, typer.Option(help="A name, or a blend: anna=0.5,bert=0.5.")] = None,
     speaker_reference: Annotated[_Paths, typer.Option(help="Recordings of whom to speak like, not --speaker.")] = None,
     style: Annotated[str | None, typer.Option(help="A name, or a mix: calm=0.3,lively=0.7.")] = None,
     style_reference: Annotated[_Paths, typer.Option(help="Recordings whose mean style to take, not --style.")] = None,
@@ -45,7 +46,7 @@ def run(
     from pipeline.paths import Paths
     from pipeline.runtime import load_runtime
     from pipeline.speaking import voice_folders
-    from pipeline.style_options import StyleOptions
+    from pipeline.style_options import StyleOptions, name_or_blend
     from pipeline.vectors import reference_vector
     from tts.audio.files import write_wav
     from tts.errors import ConfigError
@@ -58,10 +59,11 @@ def run(
     asked = StyleOptions(style, style_reference, style_token, style_dimension, style_temperature, seed)
     params, paths, runtime = load_params(Path()), Paths(Path()), load_runtime(Path())
     loaded = voice_folders(params, paths, runtime, voice).load()
+    named = name_or_blend(speaker, loaded.inventory.speakers, "--speaker") if speaker else None
     waveform = Synthesizer(loaded, build_frontend(params.text)).say(
         text,
         language=language,
-        speaker=reference_vector(speaker_reference) if speaker_reference else speaker,
+        speaker=reference_vector(speaker_reference) if speaker_reference else named,
         style=asked.of(loaded),
         controls=Controls(
             pitch_scale=pitch_scale,

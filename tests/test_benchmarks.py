@@ -21,6 +21,7 @@ from tts.audio.prosody import f0
 from tts.audio.samples import to_float
 from tts.corpora import demo_sentences
 from tts.data.tables import PHONES, read_table
+from tts.end_to_end.vits2 import TINY
 from tts.errors import AlignmentError
 from tts.phones import SILENCE
 from tts.text.espeak import Speech, SpokenPhone
@@ -43,6 +44,7 @@ sys.modules["made_speech"] = load("made_speech")
 sys.modules["training_references"] = training_references = load("training_references")
 features, full_size, training = load("features"), load("full_size"), load("training")
 metrics_order = load("metrics_order")
+end_to_end = load("end_to_end")
 
 
 @pytest.fixture(scope="module")
@@ -317,3 +319,11 @@ def test_a_large_corpus_grows_without_changing_its_clips(tmp_path):
     )
     assert len(one) == 6
     assert one == two
+
+
+def test_twins_of_end_to_end_systems_differ_in_nothing_but_the_decoder():
+    ratios = end_to_end.measure({"tiny": TINY}, seconds=0.2, rounds=2)
+    assert [len(each) for each in ratios.values()] == [2]
+    assert ratios.keys() == {"tiny_over_hifigan_twin"}
+    twin = end_to_end.twin_of(TINY)
+    assert (twin.decoder, twin.trunk.channels, twin.hidden) == ("hifigan", 32, 16)

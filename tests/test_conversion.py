@@ -15,9 +15,10 @@ from stages.app import app
 from tts.audio.files import read_audio, write_wav
 from tts.config import to_plain
 from tts.end_to_end.vits2 import TINY, Vits2
-from tts.end_to_end_voice import EndToEndVoice, blend
+from tts.end_to_end_voice import EndToEndVoice
 from tts.errors import AudioError, ConfigError
 from tts.interfaces import Inventory
+from tts.layers.embedding import blend
 from tts.models import load_model
 from tts.training.export import export_model
 
@@ -77,23 +78,23 @@ def test_a_blend_is_between_its_speakers():
 
 
 def test_weights_of_a_blend_are_made_to_sum_to_one():
-    assert blend("bob", TWO.speakers).tolist() == [0, 1]
-    assert blend({"bob": 3, "ann": 1}, TWO.speakers).tolist() == [0.25, 0.75]
+    assert blend({"bob": 2}, TWO.speakers, "speaker").tolist() == [0, 1]
+    assert blend({"bob": 3, "ann": 1}, TWO.speakers, "speaker").tolist() == [0.25, 0.75]
 
 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("eve", "target speaker 'eve' is unknown; the voice has: ann, bob"),
+        ({"eve": 1.0}, "target speaker 'eve' is unknown; the voice has: ann, bob"),
         ({"ann": 0.5, "eve": 0.5}, "target speaker 'eve' is unknown; the voice has: ann, bob"),
-        ({"ann": -1.0}, "the weight of speaker 'ann' is -1"),
-        ({"ann": float("nan")}, "the weight of speaker 'ann' is nan"),
-        ({"ann": 0.0}, "the weights of speakers sum to 0"),
+        ({"ann": -1.0}, "the weight of target speaker 'ann' is -1"),
+        ({"ann": float("nan")}, "the weight of target speaker 'ann' is nan"),
+        ({"ann": 0.0}, "the weights of the target speakers sum to 0"),
     ],
 )
 def test_blends_that_cannot_be_are_refused(target, message):
     with pytest.raises(ConfigError, match=message):
-        blend(target, TWO.speakers)
+        blend(target, TWO.speakers, "target speaker")
 
 
 def export(folder, network, inventory):

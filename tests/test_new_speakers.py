@@ -26,7 +26,7 @@ from tts.config import to_plain
 from tts.data.speaker_vectors import SpeakerVectorTable
 from tts.data.tables import SPEAKERS, VECTORS, read_table, write_table
 from tts.errors import ConfigError, DataError
-from tts.interfaces import SPEAKER_VECTOR_SIZE
+from tts.interfaces import SPEAKER_VECTOR_SIZE, Controls
 from tts.registry import SYSTEMS, load_system
 from tts.training.export import read_model
 from tts.training.freezing import Freezing
@@ -332,6 +332,26 @@ def test_rows_of_speakers_without_clips_stay_bit_equal(optimizer, name, acoustic
 def one_batch(acoustic, inventory, network):
     _, data = acoustic_run(acoustic, inventory, settings(), network=network)
     return data.largest()
+
+
+@over_systems
+@torch.inference_mode()
+def test_a_blend_of_one_speaker_is_that_speaker_and_of_two_another(name, inventory):
+    network = load_system(name).build(NETWORKS[name], inventory).eval()
+    network.speakers.weight.mul_(5)
+    styles = {} if name == "end_to_end/vits2" else {"style_ids": torch.tensor([0])}
+
+    def spoken(ids):
+        torch.manual_seed(1)
+        said = network.speak(
+            torch.tensor([[0, 1, 2]]), torch.tensor([3]), speaker_ids=ids, controls=Controls(), **styles
+        )
+        return said.waveform if name == "end_to_end/vits2" else said.mel
+
+    bob, half = spoken(torch.tensor([1])), spoken(torch.tensor([[0.5, 0.5]]))
+    torch.testing.assert_close(spoken(torch.tensor([[0.0, 1.0]])), bob, atol=1e-4, rtol=1e-4)
+    ends = (bob, spoken(torch.tensor([0])))
+    assert all(half.shape != end.shape or not torch.allclose(half, end, atol=1e-3) for end in ends)
 
 
 @over_systems

@@ -54,6 +54,16 @@ class TestSay:
         alone = np.concatenate([synthesizer.say(each, **who) for each in ("Hello.", "A bold cab!", "Bee?")])
         np.testing.assert_allclose(together, alone, atol=2e-4)  # 16-bit steps are 3e-5
 
+    def test_a_speaker_may_be_a_blend(self, synthesizer):
+        phones = ("sil", *"bedcold", "sil")
+        whole, half, bob = synthesizer.voice.speak(
+            [Line(phones, who, "calm") for who in ({"bob": 2.0}, {"ann": 1.0, "bob": 1.0}, "bob")]
+        )
+        np.testing.assert_allclose(whole.waveform, bob.waveform, atol=2e-4)
+        assert len(half.waveform) != len(bob.waveform) or np.abs(half.waveform - bob.waveform).max() > 1e-3
+        with pytest.raises(ConfigError, match="speaker 'eve' is unknown; the voice has: ann, bob"):
+            synthesizer.say("Hello", language="en", speaker={"eve": 1.0}, style="calm")
+
     def test_a_line_sounds_in_a_batch_as_it_does_alone(self, synthesizer):
         lines = [Line(("sil", *word, "sil"), "ann", "calm") for word in ("hello", "a", "bedcoldace")]
         together = synthesizer.voice.speak(lines)

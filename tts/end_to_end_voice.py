@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -13,7 +12,7 @@ import torch
 
 from tts.errors import AudioError, ConfigError
 from tts.interfaces import Controls, EndToEnd, SpeakerSpace
-from tts.layers.embedding import position
+from tts.layers.embedding import blend, position
 from tts.models import LoadedModel, load_kind
 from tts.styles import VoiceStyles
 from tts.synthesis import Line, Speech, Voice, Waveform
@@ -76,7 +75,8 @@ class EndToEndVoice(Voice):
             raise AudioError(f"has {len(waveform)} samples, too few to convert; needs {least} at least, one window")
         samples = torch.from_numpy(np.array(waveform))[None].to(self._device)
         from_ids = torch.tensor([position(source, known, "source speaker")], device=self._device)
-        weights = blend(target, known).to(self._device)
+        shares = {target: 1.0} if isinstance(target, str) else target
+        weights = blend(shares, known, "target speaker").to(self._device)
         converted: Waveform = self._network.convert(samples, from_ids=from_ids, to_ids=weights[None])[0].cpu().numpy()
         return converted
 
@@ -110,20 +110,3 @@ class EndToEndVoice(Voice):
         raise ConfigError(
             f"the voice knows its speakers by name only: {', '.join(self.inventory.speakers)}; choose one of them"
         )
-
-
-def blend(target: str | Mapping[str, float], known: Sequence[str]) -> torch.Tensor:
-    """Weights [speakers] of a name, or of several names, that sum to 1.
-
-    Raises:
-        ConfigError: a name is unknown, or a weight is negative or no number, or none is positive.
-    """
-    shares = {target: 1.0} if isinstance(target, str) else target
-    weights = torch.zeros(len(known))
-    for name, share in shares.items():
-        if not 0 <= share < math.inf:
-            raise ConfigError(f"the weight of speaker {name!r} is {share:g}; weights are numbers from 0 on")
-        weights[position(name, known, "target speaker")] = share
-    if not 0 < weights.sum() < math.inf:
-        raise ConfigError(f"the weights of speakers sum to {weights.sum():g}; give at least one a positive weight")
-    return weights / weights.sum()

@@ -245,7 +245,10 @@ class AcousticModel(Protocol):
     def speak(
         self, phones: Tensor, lengths: Tensor, *, speaker_ids: Tensor, style_ids: Tensor, controls: Controls
     ) -> Spoken:
-        """Speak padded phones [batch, phones] freely."""
+        """Speak padded phones [batch, phones] freely.
+
+        Speakers are told by ids [batch], or by weights [batch, speakers] of a blend.
+        """
         ...
 
     def teacher_forced(self, batch: AcousticBatch) -> Tensor:
@@ -407,6 +410,7 @@ class EndToEnd(Protocol):
     ) -> SpokenWaveform:
         """Speak padded phones [batch, phones] freely; each item as it would be alone.
 
+        Speakers are told by ids [batch], or by weights [batch, speakers] of a blend.
         What is left to chance follows from the seed.
         """
         ...

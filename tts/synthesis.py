@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ from tts.interfaces import (
     Unconditional,
     Vocoder,
 )
-from tts.layers.embedding import position
+from tts.layers.embedding import blend, position, rows_of
 from tts.layers.style_space import StyleSpace
 from tts.models import LoadedModel, load_kind
 from tts.phones import SILENCE
@@ -45,6 +45,9 @@ Waveform = npt.NDArray[np.float32]
 
 SpeakerVector = tuple[float, ...]
 """As `tts.speakers` computes it of a recording."""
+
+Speaker = str | Mapping[str, float] | SpeakerVector
+"""Who speaks: a name, a blend of names by their weights, or a vector."""
 
 _BATCH = 8
 _SHOWN = 80
@@ -60,12 +63,13 @@ class Line:
 
     Attributes:
         phones: labels, silences included.
-        speaker: name, or a vector, for voices that are told their speakers by vectors; None = the only one there is.
+        speaker: name, weights of several names, which are made to sum to 1, or a vector, for voices that are told their
+            speakers by vectors; None = the only one there is.
         style: name, mix of names, or vector (see `tts.styles`); None = the only one there is.
     """
 
     phones: tuple[str, ...]
-    speaker: str | SpeakerVector | None = None
+    speaker: Speaker | None = None
     style: Style | None = None
 
 
@@ -196,24 +200,31 @@ class Voice:
         self.require_known(phones)
         return torch.tensor([self.inventory.symbols.index(phone) for phone in phones])
 
-    def _speakers(self, speakers: Sequence[str | SpeakerVector | None]) -> dict[str, Tensor]:
+    def _speakers(self, speakers: Sequence[Speaker | None]) -> dict[str, Tensor]:
         """Who speaks, as the acoustic model's `speak` is told."""
         given = {row: torch.tensor(each) for row, each in enumerate(speakers) if isinstance(each, tuple)}
-        names = [None if isinstance(each, tuple) else each for each in speakers]
+        ids = self._speaker_ids(speakers)
         if not given:
-            ids = [position(name, self.inventory.speakers, "speaker") for name in names]
-            return {"speaker_ids": torch.tensor(ids, device=self._device)}
-        space = self._space()
-        ids = [
-            int(space.nearest(given[row].to(self._device)))
-            if row in given
-            else position(name, self.inventory.speakers, "speaker")
-            for row, name in enumerate(names)
-        ]
-        vectors = space.means[ids]
+            return {"speaker_ids": ids}
+        vectors = rows_of(self._space().means, ids).clone()
         for row, vector in given.items():
             vectors[row] = vector
-        return {"speaker_ids": torch.tensor(ids, device=self._device), "speaker_vectors": vectors}
+        return {"speaker_ids": ids, "speaker_vectors": vectors}
+
+    def _speaker_ids(self, speakers: Sequence[Speaker | None]) -> Tensor:
+        """Ids [lines], or weights [lines, speakers] where one is a blend; a vector has those of who is nearest."""
+        known = self.inventory.speakers
+        told = [blend(each, known, "speaker") if isinstance(each, Mapping) else self._row(each) for each in speakers]
+        if not any(isinstance(each, Tensor) for each in told):
+            return torch.tensor(told, device=self._device)
+        single = torch.eye(len(known))
+        weights = [each if isinstance(each, Tensor) else single[each] for each in told]
+        return torch.stack(weights).to(self._device)
+
+    def _row(self, speaker: str | SpeakerVector | None) -> int:
+        if isinstance(speaker, tuple):
+            return int(self._space().nearest(torch.tensor(speaker, device=self._device)))
+        return position(speaker, self.inventory.speakers, "speaker")
 
     def _space(self) -> SpeakerSpace:
         space: SpeakerSpace | None = getattr(self._acoustic, "speaker_vectors", None)
@@ -254,7 +265,7 @@ class Synthesizer:
         text: str,
         *,
         language: str,
-        speaker: str | SpeakerVector | None = None,
+        speaker: Speaker | None = None,
         style: Style | None = None,
         controls: Controls = _NEUTRAL,
         seed: int = 0,
@@ -264,7 +275,7 @@ class Synthesizer:
         Args:
             text: as written.
             language: of the text, as the front end calls it.
-            speaker: name or vector; None = the only one there is.
+            speaker: name, weights of several names, or vector; None = the only one there is.
             style: name, mix of names, or vector; None = the only one there is.
             controls: pitch, energy and speed.
             seed: of what a model draws, if it does.

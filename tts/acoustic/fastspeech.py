@@ -33,7 +33,7 @@ from tts.config import config
 from tts.errors import ConfigError
 from tts.interfaces import AcousticBatch, Controls, Inventory, Spoken, System
 from tts.layers.cbhg import CbhgConfig, CbhgPostNet
-from tts.layers.embedding import name_table
+from tts.layers.embedding import name_table, rows_of
 from tts.layers.masking import length_mask, masked
 from tts.layers.style_space import StyleSpace
 from tts.layers.transformer import Transformer, TransformerConfig, require_divided
@@ -162,7 +162,7 @@ class FastSpeech(nn.Module):
         mask = length_mask(lengths, phones.shape[1])
         hidden: Tensor = self.encoder(self.symbols(phones), mask)
         if self.speakers is not None:
-            hidden = hidden + self.speakers(speaker_ids).unsqueeze(1)
+            hidden = hidden + rows_of(self.speakers, speaker_ids).unsqueeze(1)
         if self.styles is not None:
             hidden = hidden + (self.styles(style_ids) if style is None else style).unsqueeze(1)
         return hidden, mask

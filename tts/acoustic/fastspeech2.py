@@ -37,7 +37,7 @@ from tts.audio.mel_definition import MelDefinition
 from tts.config import config
 from tts.errors import ConfigError, DataError
 from tts.interfaces import AcousticBatch, Controls, Inventory, Spoken, Statistics, System
-from tts.layers.embedding import name_table
+from tts.layers.embedding import name_table, rows_of
 from tts.layers.harmonics import HarmonicMel
 from tts.layers.masking import length_mask, masked
 from tts.layers.postnet import PostNet, PostNetConfig
@@ -214,7 +214,7 @@ class FastSpeech2(nn.Module):
         A style [batch, hidden] goes before its id.
         """
         if speaker_vectors is None and self.speaker_vectors is not None:
-            speaker_vectors = self.speaker_vectors.means[speaker_ids]
+            speaker_vectors = rows_of(self.speaker_vectors.means, speaker_ids)
         hidden, mask = self._encode(phones, lengths, self._manner(speaker_ids, style_ids, speaker_vectors, style))
         minimum = mask if self.silence_id is None else mask & (phones != self.silence_id)
         varied = self.variance(hidden, mask, speaker_ids=speaker_ids, minimum=minimum, given=given, controls=controls)
@@ -257,8 +257,9 @@ class FastSpeech2(nn.Module):
     ) -> list[Tensor]:
         """What says who speaks and how: some [batch, hidden]."""
         styled = (self.styles, style_ids) if style is None else (nn.Identity(), style)
-        known = ((self.speakers, speaker_ids), styled, (self.speaker_vectors, speaker_vectors))
-        return [layer(values) for layer, values in known if layer is not None]
+        known = (styled, (self.speaker_vectors, speaker_vectors))
+        spoken_by = [] if self.speakers is None else [rows_of(self.speakers, speaker_ids)]
+        return spoken_by + [layer(values) for layer, values in known if layer is not None]
 
     def _encode(self, phones: Tensor, lengths: Tensor, manner: list[Tensor]) -> tuple[Tensor, Tensor]:
         mask = length_mask(lengths, phones.shape[1])

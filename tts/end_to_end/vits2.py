@@ -25,7 +25,7 @@ from tts.interfaces import Controls, EndToEndBatch, Inventory, Learned, SpokenWa
 from tts.layers import convolution
 from tts.layers.adversaries import Adversaries, AdversariesConfig
 from tts.layers.coupling_flow import Flow, FlowConfig
-from tts.layers.embedding import name_table
+from tts.layers.embedding import name_table, rows_of
 from tts.layers.masking import length_mask, masked
 from tts.layers.monotonic_alignment import add_noise, monotonic_durations
 from tts.layers.posterior_encoder import PosteriorConfig, PosteriorEncoder, draw
@@ -298,11 +298,7 @@ class Vits2(nn.Module):
         """Vectors [batch, channels] of ids [batch], or of blends, the weights [batch, speakers]."""
         if self.speakers is None:
             return None
-        if speaker_ids.is_floating_point():
-            blended: Tensor = speaker_ids @ self.speakers.weight
-            return blended
-        vectors: Tensor = self.speakers(speaker_ids)
-        return vectors
+        return rows_of(self.speakers, speaker_ids)
 
     def _stretched(self, text: Read, durations: Tensor, num_frames: int) -> tuple[Tensor, Tensor]:
         """Mean and log-deviation of the prior, [batch, frames, latent] each."""

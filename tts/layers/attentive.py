@@ -21,7 +21,7 @@ from tts.errors import ConfigError
 from tts.interfaces import AcousticBatch, AttendedSpeech, Controls, Inventory
 from tts.layers.alignments import attended_durations, diagonality, failures, guided_attention_loss
 from tts.layers.attention import AdditiveAttention, Memory
-from tts.layers.embedding import name_table
+from tts.layers.embedding import name_table, rows_of
 from tts.layers.masking import length_mask, masked
 from tts.layers.style import ProsodyStyle, StyleCentroids, TokenStyle, VariationalStyle, sampled
 from tts.layers.style_space import StyleSpace
@@ -264,7 +264,7 @@ class AttentiveModel(nn.Module):
         mask = length_mask(lengths, phones.shape[1])
         hidden: Tensor = self.encoder(self.symbols(phones), mask, lengths)
         if self.speakers is not None:
-            hidden = hidden + self.speakers(speaker_ids).unsqueeze(1)
+            hidden = hidden + rows_of(self.speakers, speaker_ids).unsqueeze(1)
         if style is not None:
             beside = style.unsqueeze(1).expand(-1, hidden.shape[1], -1)
             hidden = hidden + beside if self.adds_style else torch.cat((hidden, beside), dim=2)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tts.config import config
+from tts.layers.embedding import rows_of
 from tts.layers.masking import MaskedConv1d, masked
 from tts.losses.reconstruction import masked_cross_entropy, masked_mse
 
@@ -147,7 +148,7 @@ class TargetScale(nn.Module):
 
     def to_standard(self, values: Tensor, speaker_ids: Tensor) -> Tensor:
         """Standard deviations [batch, positions] from the mean of each speaker [batch], whatever the target."""
-        mean, std = self.moments[speaker_ids, None].unbind(-1)
+        mean, std = rows_of(self.moments, speaker_ids).unsqueeze(1).unbind(-1)
         return (self._curved(values) - mean) / std
 
     def to_target(self, values: Tensor, speaker_ids: Tensor) -> Tensor:
@@ -157,7 +158,7 @@ class TargetScale(nn.Module):
     def to_values(self, predicted: Tensor, speaker_ids: Tensor) -> Tensor:
         """Positive values [batch, positions] in Hz or linear energy of what was predicted: undoes `to_target`."""
         if self.standardized:
-            mean, std = self.moments[speaker_ids, None].unbind(-1)
+            mean, std = rows_of(self.moments, speaker_ids).unsqueeze(1).unbind(-1)
             predicted = predicted * std + mean
         return predicted.exp() if self.of_logarithm else predicted.clamp(min=_LEAST_VALUE)
 
