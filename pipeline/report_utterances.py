@@ -19,7 +19,7 @@ from pipeline.report_clip import ClipPicture, Melodies, clip_svg
 from pipeline.report_facts import ROWS, VoiceFacts
 from pipeline.report_html import Html, cell, clip_figure, data_uri, figures, folded_card, link, paragraph, table
 from pipeline.report_metrics import METRICS, number
-from pipeline.report_pictures import Floats, flac, mel_of, small_sound
+from pipeline.report_pictures import Floats, lossless_sound, mel_of, small_sound
 from pipeline.speaking import SPOKEN
 from tts.alignment.intervals import Interval
 from tts.audio.files import read_audio
@@ -225,7 +225,7 @@ def _card(voice: VoiceFacts, placed: tuple[int, _Utterance], *, is_lossless: boo
         phones = utterance.phones(row, definition)
         picture = ClipPicture(clip, definition, phones, melodies[row], levels, pixels_per_second=_PIXELS_PER_SECOND)
         svg = clip_svg(picture, label=_spoken_label(row, picture, melodies[row]))
-        sound = ("audio/flac", flac(clip, sample_rate=rate)) if is_lossless else small_sound(clip, sample_rate=rate)
+        sound = (lossless_sound if is_lossless else small_sound)(clip, sample_rate=rate)
         about = f"{ROWS[row]}: {utterance.sentence['text']}"
         note = _distortion(utterance.distortions.get(row))
         parts.append(clip_figure(ROWS[row], note, svg, audio=data_uri(*sound), label=about))

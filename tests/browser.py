@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 _FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--mute-audio", "--no-first-run",
-    "--autoplay-policy=no-user-gesture-required", "--disable-background-networking", "--window-size=1200,900",
+    "--autoplay-policy=no-user-gesture-required", "--disable-background-networking", "--force-prefers-reduced-motion",
+    "--window-size=1200,900",
 )  # fmt: skip
 KEYS = {"enter": "\ue007", "space": "\ue00d", "tab": "\ue004"}
 
@@ -37,12 +39,12 @@ class Browser:
         self._driver.terminate()
         self._driver.communicate(timeout=10)
 
-    def open(self, page):
+    def open(self, page, fragment=""):
         """Open a file; what was logged before is forgotten."""
         self._ask("POST", "/url", url="about:blank")
         self.requests()
         self.console()
-        self._ask("POST", "/url", url=page.resolve().as_uri())
+        self._ask("POST", "/url", url=page.resolve().as_uri() + fragment)
 
     def run(self, script, *arguments):
         """Value that a script returns."""
@@ -90,8 +92,11 @@ class Browser:
     def _ask(self, method, path, **content):
         body = json.dumps(content).encode() if method == "POST" else None
         request = urllib.request.Request(self._url + path, body, {"Content-Type": "application/json"}, method=method)
-        with self._web.open(request, timeout=120) as answer:
-            return json.load(answer)["value"]
+        try:
+            with self._web.open(request, timeout=120) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(json.load(error)["value"]["message"]) from error
 
 
 @pytest.fixture(scope="module")

@@ -175,7 +175,7 @@ def test_an_envelope_holds_the_extremes_of_equal_parts():
     np.testing.assert_array_equal(envelope(np.array([0.5], np.float32), 2), [[0.5, 0.5], [0, 0]])
 
 
-@pytest.mark.parametrize(("rate", "kind"), [(22050, "audio/mpeg"), (20000, "audio/flac")])
+@pytest.mark.parametrize(("rate", "kind"), [(22050, "audio/mpeg"), (20000, "audio/wav")])
 def test_sounds_are_small_at_any_sample_rate(rate, kind):
     clip = (0.3 * np.sin(np.arange(rate) / 30)).astype(np.float32)
     found, sound = small_sound(clip, sample_rate=rate)

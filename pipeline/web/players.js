@@ -35,7 +35,7 @@
     picture.addEventListener("click", event => {
       const box = picture.getBoundingClientRect();
       audio.currentTime = ((event.clientX - box.left) / box.width) * seconds;
-      audio.play();
+      audio.play().catch(() => {}); // another clip was begun before this one was heard
     });
   };
 
