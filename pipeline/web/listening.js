@@ -46,6 +46,7 @@
 
   // What was answered survives a reload; browsers that keep nothing for files on disk lose it.
   const keep = () => { try { localStorage.setItem(memory, JSON.stringify(state)); } catch { /* not kept */ } };
+  const forget = () => { try { localStorage.removeItem(memory); } catch { /* was not kept */ } };
   const kept = () => { try { return JSON.parse(localStorage.getItem(memory)); } catch { return null; } };
 
   const show = name => {
@@ -162,6 +163,7 @@
   ].filter(Boolean).join(", and ");
   part("begin").addEventListener("click", begin);
   part("next").addEventListener("click", goOn);
+  part("again").addEventListener("click", () => { forget(); location.reload(); });
   document.addEventListener("keydown", press);
   state = kept();
   if (state) {

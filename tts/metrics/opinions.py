@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,9 +64,9 @@ def sign_test(ours: int, theirs: int) -> float:
         ours: preferences for one.
         theirs: for the other; who had none counts for neither.
     """
-    from scipy.stats import binomtest
-
-    return float(binomtest(ours, ours + theirs).pvalue) if ours + theirs else 1.0
+    count = ours + theirs
+    tail = sum(math.comb(count, more) for more in range(max(ours, theirs), count + 1))
+    return min(2 * tail / 2**count, 1.0)
 
 
 def _numbered(names: Sequence[str]) -> npt.NDArray[np.intp]:
