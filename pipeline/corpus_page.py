@@ -25,23 +25,6 @@ from tts.lint.rates import rate_of
 from tts.lint.robust import by_speaker
 
 _SHOWN = 200  # cases of a finding: the page stays small, the JSON has all
-_SORTING = """<script>
-for (const head of document.querySelectorAll(".cases th[scope=col]")) {
-  head.tabIndex = 0;
-  head.title = "sort";
-  const sort = () => {
-    const body = head.closest("table").tBodies[0], column = head.cellIndex;
-    const key = row => row.cells[column].textContent;
-    const number = text => parseFloat(text.replaceAll(",", ""));
-    const compare = (a, b) => number(key(a)) - number(key(b)) || key(a).localeCompare(key(b));
-    const sign = head.dataset.order === "up" ? -1 : 1;
-    head.dataset.order = sign === 1 ? "up" : "down";
-    body.append(...[...body.rows].sort((a, b) => sign * compare(a, b)));
-  };
-  head.onclick = sort;
-  head.onkeydown = event => { if (event.key === "Enter") sort(); };
-}
-</script>"""
 
 
 def corpus_page(checked: Checked) -> str:
@@ -56,7 +39,6 @@ def corpus_page(checked: Checked) -> str:
         section("distributions", "Distributions", charts(_histograms(checked.clips))),
         *(_finding(each) for each in checked.findings),
         section("params", "Params", *_params(checked)),
-        _SORTING,
     )
 
 
@@ -96,7 +78,10 @@ def _histograms(clips: Sequence[Clip]) -> Iterator[str]:
 
 
 def _finding(found: Finding) -> str:
-    rows = [[case.name, cell(shown_value(found, case)), cell(case.detail)] for case in found.cases[:_SHOWN]]
+    rows = [
+        [case.name, cell(shown_value(found, case), value=case.value), cell(case.detail)]
+        for case in found.cases[:_SHOWN]
+    ]
     caption = f"{len(found.cases):,} found, the worst first."
     if len(found.cases) > _SHOWN:
         caption += f" The first {_SHOWN} are shown; --json writes all."
@@ -104,7 +89,7 @@ def _finding(found: Finding) -> str:
         found.check.name,
         found.check.title,
         definitions([("Counts", found.check.rule), ("Advice", found.check.advice)]),
-        f'<div class="cases">{table(caption, ["clip", "value", "what was seen"], rows)}</div>',
+        f'<div class="cases">{table(caption, ["clip", "value", "what was seen"], rows, is_sortable=True)}</div>',
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 _PATIENCE_SECONDS = 10
 _SHORT = 7
+_RESULTS = tuple(f":(exclude){name}" for name in ("dvc.lock", "data", "metrics", "models"))  # `dvc repro` writes them
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Provenance:
         experiment: name that `dvc exp run` gave; None outside experiments.
         baseline: short commit that the experiment started from; None outside experiments.
         commit: short commit of the working tree; None outside git.
-        is_dirty: whether tracked files differ from that commit; None outside git.
+        is_dirty: whether tracked files other than results differ from that commit; None outside git.
     """
 
     experiment: str | None
@@ -56,7 +57,7 @@ def read_provenance(root: Path) -> Provenance:
     """Ask the environment, where `dvc exp run` leaves word, and git."""
     experiment, baseline = (os.environ.get(name) or None for name in ("DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"))
     commit = _git(root, "rev-parse", f"--short={_SHORT}", "HEAD")
-    changed = _git(root, "status", "--porcelain", "--untracked-files=no") if commit else None
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", *_RESULTS) if commit else None
     is_dirty = None if changed is None else bool(changed)
     return Provenance(experiment, baseline[:_SHORT] if baseline else None, commit, is_dirty)
 

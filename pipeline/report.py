@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 
-from pipeline.imported_models import system_of
-from pipeline.params import Params, VoiceSettings
+from pipeline.ledger import read_ledger
+from pipeline.parallel import Executor
+from pipeline.params import Params
 from pipeline.paths import Paths
 from pipeline.report_alignment import alignment_section
 from pipeline.report_curves import chart, loss_terms, read_curve
+from pipeline.report_dropped import dropped_table
+from pipeline.report_facts import read_json, read_voice
 from pipeline.report_html import cell, charts, code, facts, heading, navigation, page, paragraph, section, table
+from pipeline.report_origin import Origin, origin_part, read_origin
+from pipeline.report_utterances import Budget
 from pipeline.report_voice import voice_section
 from tts.config import to_plain
-from tts.errors import DataError
 
 
-def build_report(params: Params, paths: Paths) -> str:
+def build_report(params: Params, paths: Paths, executor: Executor) -> str:
     """Give the HTML of everything that `run` in params.yaml builds.
+
+    Args:
+        params: say what is built.
+        paths: of the project.
+        executor: where pictures and sounds are made.
 
     Raises:
         DataError: a result is missing; names the command that makes it.
     """
     voices = sorted(params.run.voices)
     links = [(f"voice-{name}", f"Voice {name}") for name in voices]
-    links += [("training", "Training"), ("data", "Data"), ("params", "Params")]
+    links += [("training", "Training"), ("data", "Data"), ("origin", "Origin")]
+    budget = Budget.shared_by(len(voices))
     title = f"Voices: {', '.join(voices) or 'none'}"
     return page(
         title,
@@ -37,40 +45,27 @@ def build_report(params: Params, paths: Paths) -> str:
             "All that is heard and counted here lies in this one file; it works offline and can be sent as it is."
         ),
         navigation(links),
-        *(_voice(params, paths, name) for name in voices),
+        *(voice_section(read_voice(params, paths, name), budget, executor) for name in voices),
         section("training", "Training", *_training(params, paths)),
         section("data", "Data", *_data(params, paths)),
-        section("params", "Params", paragraph("What this page was made with."), code(_yaml(_used(params)))),
+        section("origin", "Origin", *_origin(params, paths)),
     )
 
 
-def _voice(params: Params, paths: Paths, name: str) -> str:
-    settings = params.voice(name)
-    systems = {run: _system(params, paths, run) for run in settings.runs}
-    made_of = " + ".join(f"{run} ({system})" for run, system in systems.items())
-    return voice_section(
-        name,
-        f"{made_of}, heard on the test split of {settings.corpus}{_in_style(settings)}.",
-        means=_read_json(paths.voice_metrics(name), f"tts evaluate {name}"),
-        scores=paths.scores(name),
-        audio=paths.audio(name),
-    )
+def origin_of(params: Params, paths: Paths) -> Origin:
+    """Commit and data of everything that is built."""
+    return read_origin(paths.root, {name: paths.corpus(name) / "manifest.parquet" for name in params.run.corpora})
 
 
-def _in_style(settings: VoiceSettings) -> str:
-    if isinstance(settings.style, str):
-        return {"label": "", "recording": ", each sentence in the style heard in its recording"}[settings.style]
-    return f", in the style {' + '.join(f'{weight:g} {name}' for name, weight in settings.style.items())}"
-
-
-def _system(params: Params, paths: Paths, name: str) -> str:
-    """System of a run, or of a public checkpoint that was imported."""
-    return params.runs[name].system if name in params.runs else f"{system_of(paths.model(name))}, imported"
+def _origin(params: Params, paths: Paths) -> Iterator[str]:
+    yield from origin_part(origin_of(params, paths))
+    yield heading("Params")
+    yield code(_yaml(_used(params)))
 
 
 def _training(params: Params, paths: Paths) -> Iterator[str]:
     runs = _built_runs(params)
-    metrics = {name: _read_json(paths.run_metrics(name), f"tts train {name}") for name in runs}
+    metrics = {name: read_json(paths.run_metrics(name), f"tts train {name}") for name in runs}
     rows = [
         [
             name,
@@ -103,8 +98,8 @@ def _step(terms: Mapping[str, float]) -> str:
 
 def _data(params: Params, paths: Paths) -> Iterator[str]:
     for corpus in params.run.corpora:
-        data = _read_json(paths.data_metrics(corpus), f"tts index {corpus}")
-        alignment = _read_json(paths.alignment_metrics(corpus), f"tts align {corpus}")
+        data = read_json(paths.data_metrics(corpus), f"tts index {corpus}")
+        alignment = read_json(paths.alignment_metrics(corpus), f"tts align {corpus}")
         yield heading(f"Corpus {corpus}")
         kept = {name: value for name, value in data.items() if name != "dropped"}
         yield facts("What was kept.", _flat(kept))
@@ -112,6 +107,7 @@ def _data(params: Params, paths: Paths) -> Iterator[str]:
             yield facts("What was dropped, by stage and reason.", _flat(data["dropped"]))
         else:
             yield paragraph("No clip was dropped.")
+        yield dropped_table(read_ledger(paths.index(corpus) / "dropped.parquet"), folder=str(paths.index(corpus)))
         yield facts("How well phones were placed in time.", _flat(alignment))
         yield alignment_section(paths.corpus(corpus), paths.alignments(corpus), params.audio)
 
@@ -156,9 +152,3 @@ def _yaml(values: Mapping[str, Any]) -> str:
     text = io.StringIO()
     YAML().dump(values, text)
     return text.getvalue()
-
-
-def _read_json(path: Path, command: str) -> Any:  # noqa: ANN401 - any JSON value
-    if not path.exists():
-        raise DataError(f"{path} is missing; run `{command}`")
-    return json.loads(path.read_text(encoding="utf-8"))

@@ -10,8 +10,8 @@ from typing import Any
 
 from pipeline.clips import Clip, read_clips
 from pipeline.intervals import read_intervals
-from pipeline.report_html import card, data_uri, details, paragraph, wide_figure
-from pipeline.report_phones import phones_svg
+from pipeline.report_clip import ClipPicture, clip_svg
+from pipeline.report_html import card, clip_figure, data_uri, details, paragraph
 from pipeline.report_pictures import small_sound
 from tts.alignment.intervals import Interval
 from tts.audio.mel_definition import MelDefinition
@@ -101,7 +101,8 @@ def _median(rows: Sequence[Row], column: str) -> float:
 
 def _card(shown: _Shown, text: str, clip: Clip, phones: Sequence[Interval], definition: MelDefinition) -> str:
     name, waveform = shown.quality["utterance_id"], clip.waveform()
-    svg = phones_svg(waveform, definition, phones, label=f"phones of {name}: {' '.join(row.phone for row in phones)}")
+    picture = ClipPicture(waveform, definition, phones, has_wave=True)
+    svg = clip_svg(picture, label=f"phones of {name}: {' '.join(row.phone for row in phones)}")
     sound = data_uri(*small_sound(waveform, sample_rate=clip.sample_rate))
     reasons = [name, shown.reason, *([shown.quality["suspicion"]] if shown.quality["suspicion"] else [])]
-    return card(text, " · ".join(reasons), [wide_figure(name, svg, audio=sound)])
+    return card(text, " · ".join(reasons), clip_figure("", "", svg, audio=sound, label=f"Recording: {text}"))

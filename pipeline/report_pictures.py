@@ -14,6 +14,7 @@ from tts.audio.spectrogram import mel_spectrogram
 Floats = npt.NDArray[np.float32]
 
 _LEVELS = 48  # colours: more are not seen, and fewer compress better
+_SHORT_SAMPLES = 8 * 4096  # blocks of FLAC
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
@@ -50,20 +51,24 @@ def envelope(waveform: Floats, columns: int) -> npt.NDArray[np.float32]:
 
 
 def small_sound(waveform: Floats, *, sample_rate: int) -> tuple[str, bytes]:
-    """Media type and bytes of a clip, for pages that hold many: MP3, or FLAC at sample rates that MP3 lacks."""
+    """Media type and bytes of a clip, for pages that hold many: MP3, or lossless at sample rates that MP3 lacks."""
     import soundfile
 
     if sample_rate not in _MP3_RATES:
-        return "audio/flac", flac(waveform, sample_rate=sample_rate)
+        return lossless_sound(waveform, sample_rate=sample_rate)
     file = io.BytesIO()
     soundfile.write(file, waveform, sample_rate, format="MP3", subtype="MPEG_LAYER_III")
     return "audio/mpeg", file.getvalue()
 
 
-def flac(waveform: Floats, *, sample_rate: int) -> bytes:
-    """FLAC of a clip, 16 bits."""
+def lossless_sound(waveform: Floats, *, sample_rate: int) -> tuple[str, bytes]:
+    """Media type and bytes of a clip as it is, 16 bits: FLAC, or WAV where it is short.
+
+    Chromium cannot jump within a FLAC of four or five blocks, and gives the clip up.
+    """
     import soundfile
 
+    kind = "WAV" if len(waveform) < _SHORT_SAMPLES else "FLAC"
     file = io.BytesIO()
-    soundfile.write(file, waveform, sample_rate, format="FLAC", subtype="PCM_16")
-    return file.getvalue()
+    soundfile.write(file, waveform, sample_rate, format=kind, subtype="PCM_16")
+    return f"audio/{kind.lower()}", file.getvalue()

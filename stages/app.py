@@ -43,6 +43,7 @@ from stages import (
 )
 from stages import cache as cache_command
 from stages import corpus as corpus_command
+from stages import listening_test as listening
 from tts.errors import TtsError
 
 app = typer.Typer(help="Turn recordings into text-to-speech voices.", no_args_is_help=True, add_completion=False)
@@ -125,6 +126,11 @@ _corpus = typer.Typer(help="Recordings and transcripts.", no_args_is_help=True)
 _corpus.callback()(lambda: None)  # with one command alone, typer would make it `tts corpus`
 _corpus.command("check")(_one_line_errors(corpus_command.check))
 app.add_typer(_corpus, name="corpus", rich_help_panel="Around them")
+
+_listening = typer.Typer(help="Blind tests with listeners.", no_args_is_help=True)
+_listening.command("make")(_one_line_errors(listening.make))
+_listening.command("summarize")(_one_line_errors(listening.summarize))
+app.add_typer(_listening, name="listening-test", rich_help_panel="Around them")
 
 
 def main() -> None:

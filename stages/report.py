@@ -14,7 +14,7 @@ def run() -> None:
     from pipeline.stage import stage
 
     with stage("report") as current:
-        html = build_report(current.params, current.paths)
+        html = build_report(current.params, current.paths, current.executor)
         with replaced_directory(current.paths.report) as folder:
             (folder / "index.html").write_text(html, encoding="utf-8")
         current.say(f"wrote {current.paths.report / 'index.html'}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from browser import browser  # noqa: F401 - a fixture
 from file_server import FileServer
 from ruamel.yaml import YAML
 from toys import acoustic, inventory, recordings, toy_folders  # noqa: F401 - fixtures

@@ -19,7 +19,8 @@ from pipeline.params import Params
 from pipeline.paths import Paths
 from pipeline.report import build_report
 from pipeline.report_curves import chart, loss_terms, read_curve
-from pipeline.report_pictures import flac, mel_of, mel_png
+from pipeline.report_facts import read_voice
+from pipeline.report_pictures import lossless_sound, mel_of, mel_png
 from pipeline.runtime import Runtime
 from pipeline.speaking import VoiceFolders, draw_utterances, speak_utterances
 from pipeline.stage import Stage
@@ -107,7 +108,7 @@ def write_curve(path):
 
 @pytest.fixture(scope="module")
 def html(params, paths):
-    return build_report(params, paths)
+    return build_report(params, paths, ThisProcess())
 
 
 class Outline(HTMLParser):
@@ -148,25 +149,25 @@ def test_the_page_loads_nothing_from_anywhere(html):
         value for _, attributes in Outline(html).tags for name, value in attributes.items() if name in ("src", "href")
     ]
     assert all(value.startswith(("data:", "#")) for value in sources)
-    assert not re.search(r"https?://|@import|url\(|<script", html)
+    assert not re.search(r"https?://|@import|url\(|fetch\(|XMLHttp", html)
+    assert "default-src 'none'" in html
 
 
 def test_every_row_of_every_utterance_can_be_heard_seen_and_named(html, params, paths):
     outline = Outline(html)
     (name,) = params.run.voices
-    num_clips = 4 * len(list(paths.audio(name).glob("*.wav")))
-    num_aligned = len(outline.all("image"))
-    assert (len(outline.all("img")), len(outline.all("audio"))) == (num_clips, num_clips + num_aligned)
-    assert num_aligned == 6
-    assert all("controls" in each and each["aria-label"] for each in outline.all("audio"))
-    assert all(each["alt"] for each in outline.all("img"))
+    num_clips = 4 * len(list(paths.audio(name).glob("*.wav"))) + 6  # and those of the alignment
+    assert (len(outline.all("image")), len(outline.all("audio"))) == (num_clips, num_clips)
+    labels = [each["aria-label"] for each in outline.all("audio") if "controls" in each]
+    assert len(set(labels)) == num_clips
     assert all(each["aria-label"] for each in outline.all("svg"))
 
 
 def test_the_sound_is_that_of_the_files(html, params, paths):
     (name,) = params.run.voices
-    first = sorted(paths.audio(name).glob("*.wav"))[0]
-    source = Outline(html).all("audio")[0]["src"].removeprefix("data:audio/flac;base64,")
+    first = paths.audio(name) / "bob-001.wav"
+    players = {each["aria-label"]: each["src"] for each in Outline(html).all("audio")}
+    source = players["Voice: bad cab"].removeprefix("data:audio/wav;base64,")
     heard, rate = soundfile.read(io.BytesIO(base64.b64decode(source)), dtype="float32")
     assert rate == 22050
     np.testing.assert_array_equal(heard, read_audio(first, sample_rate=22050))
@@ -186,14 +187,18 @@ def test_training_data_and_params_are_told(html):
 
 
 def test_equal_results_give_equal_bytes(html, params, paths):
-    assert build_report(params, paths) == html
+    assert build_report(params, paths, ThisProcess()) == html
 
 
-def test_text_from_data_is_escaped(params, paths, html, tmp_path, monkeypatch):
+def test_text_from_data_is_escaped(params, paths, monkeypatch):
+    (name,) = params.run.voices
     monkeypatch.setattr(
-        "pipeline.report_voice._spread", lambda rows: [{**rows[0], "text": "<script>alert(1)</script>"}]
+        "pipeline.report_facts.VoiceFacts.sentences",
+        [{**row, "text": "<script>alert(1)</script>"} for row in read_voice(params, paths, name).sentences],
     )
-    assert "&lt;script&gt;alert" in build_report(params, paths)
+    changed = build_report(params, paths, ThisProcess())
+    assert "&lt;script&gt;alert" in changed
+    assert "<script>alert" not in changed
 
 
 @pytest.mark.parametrize("kind", ["voice_metrics", "run_metrics", "run_curve", "data_metrics", "alignment_metrics"])
@@ -205,7 +210,7 @@ def test_a_missing_result_names_the_command_that_makes_it(params, paths, kind):
     path.unlink()
     try:
         with pytest.raises(DataError, match=rf"is missing; run `tts \w+ {argument}`"):
-            build_report(params, paths)
+            build_report(params, paths, ThisProcess())
     finally:
         path.write_bytes(kept)
 
@@ -235,9 +240,12 @@ class TestCurves:
         assert loss_terms(read_curve(tmp_path / "run.csv")) == []
 
 
-def test_flac_keeps_16_bits_exactly():
-    clip = to_float(to_int16(np.random.default_rng(0).uniform(-1, 1, 3000).astype(np.float32)))
-    heard, _ = soundfile.read(io.BytesIO(flac(clip, sample_rate=22050)), dtype="float32")
+@pytest.mark.parametrize(("num_samples", "kind"), [(3000, "audio/wav"), (40000, "audio/flac")])
+def test_lossless_sounds_keep_16_bits_exactly(num_samples, kind):
+    clip = to_float(to_int16(np.random.default_rng(0).uniform(-1, 1, num_samples).astype(np.float32)))
+    found, sound = lossless_sound(clip, sample_rate=22050)
+    assert found == kind
+    heard, _ = soundfile.read(io.BytesIO(sound), dtype="float32")
     np.testing.assert_array_equal(heard, clip)
 
 
@@ -248,3 +256,119 @@ def test_mel_pictures_have_a_pixel_for_each_value():
     assert png.startswith(b"\x89PNG")
     assert (int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")) == mel.shape[::-1]
     assert b"matplotlib" not in png.lower()
+
+
+LOAD_ALL = """
+const done = arguments[0], found = [];
+(async () => {
+  for (const audio of document.querySelectorAll("audio")) {
+    const end = await new Promise(resolve => {
+      for (const name of ["canplaythrough", "error"]) audio.addEventListener(name, () => resolve(name), {once: true});
+      audio.preload = "auto";
+      audio.load();
+    });
+    found.push([end, audio.readyState, audio.duration]);
+    audio.removeAttribute("src");
+    audio.load();
+  }
+  done(found);
+})();
+"""
+COLUMN = "return [...document.querySelectorAll('.utterances tbody tr')].map(row => row.cells[arguments[0]].textContent)"
+PLAY_FROM_THE_MIDDLE = """
+const done = arguments[0], figure = document.querySelector("figure.clip");
+const [svg, audio] = ["svg", "audio"].map(name => figure.querySelector(name));
+const box = svg.getBoundingClientRect();
+audio.addEventListener("playing", () => {
+  const at = audio.currentTime / audio.duration;
+  audio.addEventListener("ended", () => {
+    const line = new DOMMatrix(getComputedStyle(svg.querySelector(".cursor")).transform).e;
+    setTimeout(() => done([at, line / svg.viewBox.baseVal.width]));
+  });
+});
+svg.dispatchEvent(new MouseEvent("click", {clientX: box.left + box.width / 2, bubbles: true}));
+"""
+PLAY_TWO = """
+const done = arguments[0], [first, second] = document.querySelectorAll("audio");
+first.addEventListener("playing", () => second.play(), {once: true});
+second.addEventListener("playing", () => done([first.paused, second.paused]));
+first.play();
+"""
+
+
+@pytest.mark.browser
+class TestInABrowser:
+    @pytest.fixture
+    def opened(self, html, browser, tmp_path_factory):
+        page = tmp_path_factory.getbasetemp() / "report.html"
+        page.write_text(html, encoding="utf-8")
+        browser.open(page)
+        return browser
+
+    def test_it_asks_for_nothing_and_complains_of_nothing(self, opened):
+        assert [url.rpartition("/")[2] for url in opened.requests()] == ["report.html"]
+        assert opened.console() == []
+
+    def test_every_player_loads(self, opened, html):
+        found = opened.wait(LOAD_ALL)
+        assert len(found) == html.count("<audio")
+        assert all((end, state) == ("canplaythrough", 4) and seconds > 0.5 for end, state, seconds in found)
+        assert opened.console() == []
+
+    def test_a_click_on_a_picture_plays_from_there_and_the_cursor_goes_along(self, opened):
+        start, end = opened.wait(PLAY_FROM_THE_MIDDLE)
+        assert start == pytest.approx(0.5, abs=0.15)
+        assert end == pytest.approx(1, abs=0.02)
+
+    def test_one_clip_is_heard_at_a_time(self, opened):
+        assert opened.wait(PLAY_TWO) == [True, False]
+
+    def test_tables_sort_by_click_and_by_keyboard(self, opened):
+        worst_first = [float(value) for value in opened.run(COLUMN, 1)]
+        assert worst_first == sorted(worst_first, reverse=True)
+        opened.click(".utterances th:nth-child(2) button")
+        assert [float(value) for value in opened.run(COLUMN, 1)] == worst_first[::-1]
+        opened.type("enter")
+        assert [float(value) for value in opened.run(COLUMN, 1)] == worst_first
+        head = "return [...document.querySelectorAll('.utterances thead th')].map(head => head.ariaSort)"
+        assert opened.run(head)[:2] == [None, "descending"]
+        opened.click(".utterances th:nth-child(1) button")
+        assert opened.run(COLUMN, 0) == sorted(opened.run(COLUMN, 0))
+
+    def test_what_has_no_value_stays_below(self, opened):
+        cells = "document.querySelectorAll('.utterances tbody td:nth-child(2)')"
+        opened.run(f"{cells}[0].textContent = '–'; delete {cells}[0].dataset.value")
+        for _ in range(2):
+            opened.click(".utterances th:nth-child(2) button")
+            assert opened.run(COLUMN, 1)[-1] == "–"
+
+    def test_a_link_of_the_table_opens_its_card(self, opened):
+        opened.run("for (const each of document.querySelectorAll('details.card')) each.open = false")
+        opened.click(".utterances tbody a")
+        assert opened.run("return document.querySelector(location.hash).open") is True
+
+    def test_everything_that_can_be_reached_has_a_name(self, opened):
+        nodes = opened.devtools("Accessibility.getFullAXTree")["nodes"]
+        roles = {"button", "link", "image", "Audio", "table", "region", "navigation", "group", "columnheader"}
+        named = [
+            (node["role"]["value"], node["name"]["value"])
+            for node in nodes
+            if not node["ignored"] and node["role"]["value"] in roles
+        ]
+        assert {role for role, _ in named} >= {"button", "link", "table", "region", "navigation"}
+        assert [role for role, name in named if not name and role != "group"] == []
+
+    def test_the_keyboard_first_meets_the_way_to_the_content(self, opened):
+        opened.type("tab", "enter")
+        assert opened.run("return document.activeElement.id") == "main"
+
+    def test_a_phone_shows_it_without_scrolling_sideways_and_night_makes_it_dark(self, opened):
+        opened.devtools("Emulation.setDeviceMetricsOverride", width=360, height=740, deviceScaleFactor=1, mobile=True)
+        opened.devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        try:
+            assert opened.run("return document.documentElement.scrollWidth") <= 360
+            paper = opened.run("return getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number)")
+            assert max(paper) < 60
+        finally:
+            opened.devtools("Emulation.clearDeviceMetricsOverride")
+            opened.devtools("Emulation.setEmulatedMedia", features=[])

@@ -13,7 +13,7 @@ from tiny_voice import MEL_DEFINITION, write_alignments, write_corpus
 
 from pipeline.paths import Paths
 from pipeline.report_alignment import alignment_section
-from pipeline.report_phones import phones_svg
+from pipeline.report_clip import ClipPicture, Melodies, clip_svg
 from pipeline.report_pictures import envelope, mel_png, small_sound
 from tts.alignment.intervals import Interval
 from tts.data.tables import PHONES, QUALITY, read_table, write_table
@@ -128,7 +128,7 @@ class TestPicture:
     @pytest.fixture
     def svg(self):
         clip = np.random.default_rng(0).normal(0, 0.1, RATE).astype(np.float32)
-        return phones_svg(clip, MEL_DEFINITION, self.PHONES, label='a "picture"')
+        return clip_svg(ClipPicture(clip, MEL_DEFINITION, self.PHONES, has_wave=True), label='a "picture"')
 
     @pytest.fixture
     def elements(self, svg):
@@ -153,9 +153,20 @@ class TestPicture:
         assert shaded == [(0, 55), (132, 22)]
 
     def test_a_silent_clip_of_a_few_samples_can_be_drawn(self):
-        svg = phones_svg(np.zeros(700, np.float32), MEL_DEFINITION, [Interval("sil", 0, 700 / RATE, "")], label="")
+        phones = [Interval("sil", 0, 700 / RATE, "")]
+        svg = clip_svg(ClipPicture(np.zeros(700, np.float32), MEL_DEFINITION, phones, has_wave=True), label="")
         assert "nan" not in svg
         assert "inf" not in svg
+
+    def test_an_octave_has_one_height_and_what_is_unvoiced_no_line(self):
+        f0 = np.array([0, 100, 200, 0, 400, 0], np.float32)
+        melodies = Melodies(f0, None, lowest=100, highest=400)
+        clip = np.zeros(6 * MEL_DEFINITION.hop_length, np.float32)
+        svg = clip_svg(ClipPicture(clip, MEL_DEFINITION, melodies=melodies), label="")
+        ((line, _),) = Elements(svg).all("path", "f0")
+        heights = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", line["d"])]
+        assert heights == [90, 45, 0]
+        assert line["d"].count("M") == 2
 
 
 def test_an_envelope_holds_the_extremes_of_equal_parts():
@@ -164,7 +175,7 @@ def test_an_envelope_holds_the_extremes_of_equal_parts():
     np.testing.assert_array_equal(envelope(np.array([0.5], np.float32), 2), [[0.5, 0.5], [0, 0]])
 
 
-@pytest.mark.parametrize(("rate", "kind"), [(22050, "audio/mpeg"), (20000, "audio/flac")])
+@pytest.mark.parametrize(("rate", "kind"), [(22050, "audio/mpeg"), (20000, "audio/wav")])
 def test_sounds_are_small_at_any_sample_rate(rate, kind):
     clip = (0.3 * np.sin(np.arange(rate) / 30)).astype(np.float32)
     found, sound = small_sound(clip, sample_rate=rate)
