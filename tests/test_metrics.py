@@ -16,13 +16,16 @@ from tts.audio.prosody import PitchSettings
 from tts.audio.spectrogram import mel_spectrogram
 from tts.config import build
 from tts.errors import ConfigError
+from tts.metrics import dnsmos_windows
 from tts.metrics.cepstral import mel_cepstra, mel_cepstral_distortion
+from tts.metrics.dnsmos_windows import p835, windows_of
 from tts.metrics.duration import TimedPhones, duration_mae_ms
 from tts.metrics.energy import energy_mae_db
 from tts.metrics.intelligibility import stoi
 from tts.metrics.intervals import Interval, interval, paired_difference
 from tts.metrics.measurable import NotMeasurableError
 from tts.metrics.naturalness import dnsmos
+from tts.metrics.onnx_parts import part_of
 from tts.metrics.packages import installed_packages, require_package
 from tts.metrics.perceived_quality import pesq
 from tts.metrics.pitch import log_f0_correlation, log_f0_rmse, voicing_error
@@ -308,6 +311,16 @@ class TestSpeakers:
             KnownVoices(None, ()).similarity_other(self.VECTORS[0])
 
 
+def counting(function, calls):
+    """The function, which notes its last argument."""
+
+    def counted(*arguments):
+        calls.append(arguments[-1])
+        return function(*arguments)
+
+    return counted
+
+
 class TestNaturalness:
     def test_dnsmos_is_that_of_the_wheel_and_falls_with_noise(self):
         import soxr
@@ -321,6 +334,43 @@ class TestNaturalness:
         assert found["dnsmos_p808"] == pytest.approx(float(expected["p808_mos"]), abs=1e-4)
         noisy = clean + np.random.default_rng(0).normal(0, 0.1, len(clean)).astype(np.float32)
         assert dnsmos(noisy, 22050)["dnsmos_bak"] < found["dnsmos_bak"]
+
+    def test_what_windows_share_is_computed_once_and_gives_what_the_whole_network_gives(self, monkeypatch):
+        import onnxruntime
+
+        audio, starts = windows_of(np.random.default_rng(0).normal(0, 0.1, 11 * 16000 + 7).astype(np.float32))
+        computed = []
+        monkeypatch.setattr(dnsmos_windows, "_of_second", counting(dnsmos_windows._of_second, computed))
+        found = p835(audio, starts)
+        whole = onnxruntime.InferenceSession(str(dnsmos_windows._folder() / "sig_bak_ovr.onnx"))
+        windows = [audio[start * 16000 :][:144160] for start in starts]
+        np.testing.assert_allclose(found, whole.run(None, {"input_1": np.stack(windows)})[0], atol=1e-5)
+        assert len(starts) == 2
+        assert len(computed) == 10
+
+    @pytest.mark.parametrize("seconds", [1.9, 4.6, 9.02, 17.5, 40])
+    def test_windows_begin_where_those_of_the_wheel_begin(self, seconds):
+        from speechmos.dnsmos import DNSMOS
+
+        begins = []
+
+        class Network:
+            def run(self, _, given):
+                begins.append(float(given["input_1"].flat[0]))
+                return [[[3.0, 3.0, 3.0]]]
+
+        wheel = DNSMOS.__new__(DNSMOS)
+        wheel.onnx_sess, wheel.p808_onnx_sess = Network(), Network()
+        wheel.audio_melspec = lambda audio: audio[:1, None]
+        clip = np.random.default_rng(0).uniform(-1, 1, int(seconds * 16000)).astype(np.float32)
+        wheel(clip, 16000, False)
+        audio, starts = windows_of(clip)
+        assert [float(audio[start * 16000]) for start in starts] == begins[::2] == begins[1::2]
+
+    def test_a_part_of_a_network_must_hang_together(self):
+        path = dnsmos_windows._folder() / "sig_bak_ovr.onnx"
+        with pytest.raises(ValueError, match="input_1 does not depend on Identity:0"):
+            part_of(path, given="Identity:0", rank=2, wanted="input_1")
 
     @pytest.mark.parametrize("value", [0.0, np.nan])
     def test_dnsmos_of_no_signal_is_not_measurable(self, value):

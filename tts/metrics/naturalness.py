@@ -7,48 +7,30 @@ speech at 16 kHz: among clean voices they tell artefacts, not style. Scale 1 (ba
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
+from tts.metrics.dnsmos_windows import SAMPLE_RATE, p808, p835, windows_of
 from tts.metrics.measurable import NotMeasurableError
-
-SAMPLE_RATE = 16000
-
-_KEYS = {"dnsmos_ovrl": "ovrl_mos", "dnsmos_sig": "sig_mos", "dnsmos_bak": "bak_mos", "dnsmos_p808": "p808_mos"}
+from tts.metrics.packages import require_package
 
 
 def dnsmos(waveform: npt.NDArray[np.float32], sample_rate: int) -> dict[str, float]:
     """Scores `dnsmos_ovrl`, `dnsmos_sig`, `dnsmos_bak` and `dnsmos_p808` of a clip [samples].
 
     Raises:
-        NotMeasurableError: the clip is silent, or not finite.
+        NotMeasurableError: the clip is silent, or not finite, or the package is absent.
     """
+    require_package("speechmos")
     if not np.isfinite(waveform).all():
         raise NotMeasurableError("the clip has samples that are not finite")
     if not waveform.any():
         raise NotMeasurableError("the clip is silent")
     import soxr
-
-    resampled = soxr.resample(waveform, sample_rate, SAMPLE_RATE)
-    found = _networks()(np.clip(resampled, -1, 1), SAMPLE_RATE, False)  # noqa: FBT003 - theirs; not personalised
-    return {ours: float(found[theirs]) for ours, theirs in _KEYS.items()}
-
-
-@lru_cache(maxsize=1)
-def _networks() -> Any:  # noqa: ANN401 - the wheel has no types
-    """The wheel's windowing and calibration, with sessions of one thread: clips are spread over processes."""
-    import onnxruntime
-    import speechmos
     from speechmos.dnsmos import DNSMOS
 
-    folder = Path(speechmos.__file__).parent / "dnsmos_models"
-    paths = [str(folder / name) for name in ("sig_bak_ovr.onnx", "model_v8.onnx")]
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    networks = DNSMOS(*paths)
-    networks.onnx_sess, networks.p808_onnx_sess = (onnxruntime.InferenceSession(path, options) for path in paths)
-    return networks
+    audio, starts = windows_of(np.clip(soxr.resample(waveform, sample_rate, SAMPLE_RATE), -1, 1))
+    # The wheel's own calibration to listeners' scores, which needs nothing of the object that it is a method of.
+    calibrated = DNSMOS.get_polyfit_val(None, *p835(audio, starts).T, False)  # noqa: FBT003 - not personalised
+    names = ("dnsmos_sig", "dnsmos_bak", "dnsmos_ovrl", "dnsmos_p808")
+    return {name: float(np.mean(each)) for name, each in zip(names, (*calibrated, p808(audio, starts)), strict=True)}
