@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from packing import pack
 from tiny_voice import INVENTORY, MEL_DEFINITION, write_models
+from typer.testing import CliRunner
 
+from pipeline import speaking
 from pipeline.params import load_params
-from stages.app import _line
+from stages.app import _line, app
 from tts.audio.files import write_wav
 from tts.errors import ConfigError
 from tts.interfaces import Inventory
@@ -31,6 +33,19 @@ def tts(folder, *arguments, **environment):
         text=True,
         check=False,
     )
+
+
+@pytest.fixture
+def call(monkeypatch):
+    """The command line called in a folder, without a process, which would import torch for seconds."""
+
+    def call(folder, *arguments):
+        monkeypatch.chdir(folder)
+        speaking._load.cache_clear()  # a command is a process of its own, and so finds no voice of before
+        done = CliRunner().invoke(app, arguments)
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+    return call
 
 
 def test_help_imports_nothing_heavy():
@@ -62,10 +77,10 @@ print([name for name in {heavy} if name in sys.modules])
     assert told[1].strip() == "[]"
 
 
-def test_every_stage_of_dvc_yaml_is_a_command():
+def test_every_stage_of_dvc_yaml_is_a_command(call):
     from pipeline.yaml import read_yaml
 
-    said = tts(ROOT, "--help").stdout
+    said = call(ROOT, "--help").stdout
     stages = read_yaml(ROOT / "dvc.yaml")["stages"].values()
     for stage in stages:
         assert stage.get("do", stage)["cmd"].split()[1] in said
@@ -109,12 +124,12 @@ def test_a_bad_parameter_is_one_line_and_nothing_is_written(project):
     assert not (project.root / "data" / "features").exists()
 
 
-def test_an_unknown_corpus_lists_those_there_are(project):
-    assert "tiny" in one_line(tts(project.root, "download", "nowhere"))
+def test_an_unknown_corpus_lists_those_there_are(project, call):
+    assert "tiny" in one_line(call(project.root, "download", "nowhere"))
 
 
-def test_a_missing_input_says_which_stage_makes_it(project):
-    assert "run the stage that makes it" in one_line(tts(project.root, "mel", "tiny"))
+def test_a_missing_input_says_which_stage_makes_it(project, call):
+    assert "run the stage that makes it" in one_line(call(project.root, "mel", "tiny"))
 
 
 def test_debug_shows_the_traceback(project):
@@ -161,41 +176,41 @@ def test_a_missing_espeak_says_what_to_install(project, tmp_path_factory):
 SAY = ("--output", "said.wav", "--speaker", "ann", "--style", "calm")
 
 
-def test_nothing_to_say_is_one_line_and_no_file(project):
+def test_nothing_to_say_is_one_line_and_no_file(project, call):
     write_models(project.root / "models/tiny_acoustic", project.root / "models/tiny_vocoder")
-    assert "nothing to say" in one_line(tts(project.root, "say", "?! …", *SAY))
+    assert "nothing to say" in one_line(call(project.root, "say", "?! …", *SAY))
     assert not list(project.root.glob("*said*"))
 
 
-def test_a_speaker_and_a_reference_contradict_each_other(tmp_path):
-    done = tts(tmp_path, "say", "Hello.", "-o", "a.wav", "--speaker", "ann", "--speaker-reference", "b.wav")
+def test_a_speaker_and_a_reference_contradict_each_other(tmp_path, call):
+    done = call(tmp_path, "say", "Hello.", "-o", "a.wav", "--speaker", "ann", "--speaker-reference", "b.wav")
     assert "--speaker and --speaker-reference both say who speaks" in one_line(done)
 
 
-def test_models_of_different_mels_are_refused_in_one_line(project):
+def test_models_of_different_mels_are_refused_in_one_line(project, call):
     other = Inventory(mel=dataclasses.replace(MEL_DEFINITION, hop_length=512, n_mels=100))
     folders = (project.root / "models" / name for name in ("tiny_acoustic", "tiny_vocoder"))
     write_models(*folders, inventory=INVENTORY, vocoder_inventory=other)
-    message = one_line(tts(project.root, "say", "Hello.", *SAY))
+    message = one_line(call(project.root, "say", "Hello.", *SAY))
     assert "mel definitions differ in hop_length 256 against 512, n_mels 80 against 100" in message
     assert not list(project.root.glob("*said*"))
 
 
-def test_a_preset_never_overwrites_unsaved_edits(project):
+def test_a_preset_never_overwrites_unsaved_edits(project, call):
     path = project.root / "params.yaml"
     path.write_text(path.read_text() + "# mine\n")
-    assert "not committed" in one_line(tts(project.root, "preset", "use", "demo"))
+    assert "not committed" in one_line(call(project.root, "preset", "use", "demo"))
     assert path.read_text().endswith("# mine\n")
-    assert tts(project.root, "preset", "use", "demo", "--force").returncode == 0
+    assert call(project.root, "preset", "use", "demo", "--force").returncode == 0
     assert path.read_bytes() == (project.root / "presets" / "demo.yaml").read_bytes()
 
 
-def test_presets_are_listed_with_their_purpose(project):
-    assert "espeak-ng" in tts(project.root, "preset", "list").stdout
+def test_presets_are_listed_with_their_purpose(call):
+    assert "espeak-ng" in call(ROOT, "preset", "list").stdout
 
 
-def test_systems_are_listed_as_json(project):
-    rows = json.loads(tts(project.root, "systems", "--json").stdout)
+def test_systems_are_listed_as_json(call):
+    rows = json.loads(call(ROOT, "systems", "--json").stdout)
     by_name = {row["name"]: row for row in rows}
     assert set(by_name) == {
         "acoustic/fastspeech",

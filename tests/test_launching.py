@@ -5,36 +5,47 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from conftest import ROOT
 from safetensors.torch import load_file
-from test_resuming import stage_project
+from test_resuming import has_ended, stage_project
+from toys import exit_code, in_child
 
 from pipeline.launching import is_to_be_launched, launch
 from pipeline.runtime import Runtime
+from stages.app import app
 from tts.config import build
 from tts.errors import ConfigError
 from tts.training.processes import choose_device
 
 
 def start_training(root, **runtime):
+    """Fork a child that runs `tts train toy` with these values of runtime.local.yaml; what is said goes to a file."""
     (root / "runtime.local.yaml").write_text(json.dumps(runtime))
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "stages", "train", "toy"]
-    return subprocess.Popen(
-        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+
+    def command():
+        os.environ |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        os.chdir(root)
+        sys.stdout = sys.stderr = Path("said").open("w", buffering=1)  # noqa: SIM115 - until the child ends
+        for number in (1, 2):
+            os.dup2(sys.stdout.fileno(), number)
+        try:
+            app(["train", "toy"])
+        except SystemExit as end:
+            os._exit(end.code)
+
+    return in_child(command)
 
 
 def train(root, **runtime):
-    started = start_training(root, **runtime)
-    said, _ = started.communicate()
-    assert started.returncode == 0, said
+    code = exit_code(start_training(root, **runtime))
+    said = (root / "said").read_text()
+    assert code == 0, said
     return said
 
 
@@ -52,14 +63,14 @@ def test_two_processes_train_the_model_that_one_trains(tmp_path, toy_folders):
 
 def test_a_signal_saves_in_all_processes_and_one_goes_on(tmp_path, toy_folders):
     root = stage_project(tmp_path / "broken", toy_folders, steps=2000, checkpoint_every=2000)
-    started = start_training(root, processes=2)
+    child = start_training(root, processes=2)
     curve = None
-    while started.poll() is None and not (curve and curve[0].stat().st_size > 200):
+    while not has_ended(child) and not (curve and curve[0].stat().st_size > 200):
         curve = list(root.glob(".tts_cache/train/*/curve.csv"))
         time.sleep(0.05)
-    started.send_signal(signal.SIGTERM)
-    said, _ = started.communicate(timeout=60)
-    assert started.returncode == 75, said
+    os.kill(child, signal.SIGTERM)
+    code, said = exit_code(child), (root / "said").read_text()
+    assert code == 75, said
     (state,) = root.glob(".tts_cache/train/*/state-*.pt")
     assert 0 < int(state.stem.removeprefix("state-")) < 2000
     assert "train toy: stopped; run it again to go on" in said

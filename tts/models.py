@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from tts.audio.mel_definition import MelDefinition
 from tts.errors import CheckpointError
 from tts.interfaces import Inventory, Kind, Statistics, System
 from tts.phones import SILENCE
 from tts.registry import SYSTEMS, load_system
-from tts.training.export import fold, read_model, restore
+from tts.training.export import read_model, restore
 
 
 @dataclass(frozen=True)
@@ -72,10 +74,39 @@ def count_parameters(system: System, configuration: str) -> int:
     as published counts are.
     """
     mel = system.mels.get(configuration, _PUBLISHED.mel)
-    with torch.device("meta"):  # some are gigabytes large
+    with torch.device("meta"), _Unfilled():  # some are gigabytes large
         network = system.build(system.configurations[configuration], dataclasses.replace(_PUBLISHED, mel=mel))
-        fold(network)
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    kept = (each for name, each in network.named_parameters() if not name.endswith(_MAGNITUDE))
+    return sum(parameter.numel() for parameter in kept if parameter.requires_grad)
+
+
+_MAGNITUDE = "parametrizations.weight.original0"
+"""What weight norm adds to a weight, and its removal takes away."""
+
+
+class _Unfilled(TorchFunctionMode):
+    """Parameters get shapes and no values: on the meta device torch computes initial ones in Python, for seconds."""
+
+    def __torch_function__(
+        self,
+        function: Callable[..., object],
+        types: Iterable[type],
+        args: Sequence[object] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
+        """Call a function of torch, unless all it does is to fill its first argument."""
+        kwargs = kwargs or {}
+        return (*args, *kwargs.values())[0] if function in _FILLING else function(*args, **kwargs)
+
+
+_FILLING = {
+    nn.init.kaiming_uniform_,
+    nn.init.uniform_,
+    nn.init.normal_,
+    Tensor.uniform_,
+    Tensor.normal_,
+    torch.norm_except_dim,  # the magnitude that weight norm begins with, which is not counted
+}
 
 
 _PUBLISHED = Inventory(
