@@ -1,5 +1,6 @@
 """A project in a temporary folder, for what only a whole run can show."""
 
+import functools
 import multiprocessing
 import os
 import shutil
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from browser import browser  # noqa: F401 - a fixture
@@ -17,6 +19,8 @@ from ruamel.yaml import YAML
 from toys import acoustic, inventory, recordings, toy_folders  # noqa: F401 - fixtures
 
 from pipeline.parallel import one_thread_each
+from tts.audio.dio import dio
+from tts.audio.stonemask import stonemask
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
@@ -48,7 +52,8 @@ class Project:
     @property
     def environment(self):
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        hidden = {name: value for name, value in os.environ.items() if not name.startswith(("DVC", "GIT_"))}
+        unwanted = ("DVC", "GIT_", "PYTHONDONTWRITEBYTECODE")  # without bytecode each stage compiles our code again
+        hidden = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
         return {**hidden, "PATH": path, "OMP_NUM_THREADS": "1"}
 
     def run(self, command, *, check=True, **options):
@@ -93,6 +98,13 @@ class Project:
         }
 
 
+@functools.cache
+def compile_loops():
+    """Have numba keep machine code in this checkout: it takes 15 s to make, and projects get copies."""
+    tone = np.sin(2 * np.pi * 150 * np.arange(8000) / 16000)
+    stonemask(tone, dio(tone, 16000), 16000)
+
+
 def make_project(folder, preset="tiny"):
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
@@ -104,7 +116,8 @@ def make_project(folder, preset="tiny"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
     (folder / "params.yaml").write_bytes((ROOT / "presets" / f"{preset}.yaml").read_bytes())
-    for compiled in (ROOT / "tts").rglob("__pycache__/*.nb[ci]"):  # numba's machine code, which takes 20 s to make
+    compile_loops()
+    for compiled in (ROOT / "tts").rglob("__pycache__/*.nb[ci]"):
         (folder / compiled.relative_to(ROOT)).parent.mkdir(exist_ok=True)
         shutil.copy2(compiled, folder / compiled.relative_to(ROOT))
     project = Project(folder)

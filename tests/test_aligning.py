@@ -130,7 +130,7 @@ def test_the_number_of_threads_changes_no_bit(tmp_path, threads):
 
 def test_two_workers_give_the_same_bits_as_one(tmp_path):
     clips = [*UTTERANCES, *(spoken(f"v{seed}", " sia as ", seed=seed, speaker="bob")[0] for seed in range(3))]
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("forkserver")) as pool:
         two = outcome(align(clips, tmp_path / "two", run=lambda function, items, *, label: pool.map(function, items)))
     assert two == outcome(align(clips, tmp_path / "one"))
     assert model_of(tmp_path / "two") == model_of(tmp_path / "one")

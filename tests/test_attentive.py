@@ -292,16 +292,17 @@ def test_bfloat16_autocast_gives_almost_the_same_loss(config):
         assert torch.allclose(rough[name].float(), value, rtol=0.05, atol=0.01), name
 
 
-@pytest.mark.parametrize(("config", "updates"), [(TINY, 250), (TINY_TOKENS, 350)], ids=["tacotron2", "gst_tacotron"])
-def test_one_batch_is_learned_by_heart_and_spoken_to_its_end(config, updates):
+@pytest.mark.parametrize("config", [TINY, TINY_TOKENS], ids=["tacotron2", "gst_tacotron"])
+def test_one_batch_is_learned_by_heart_and_spoken_to_its_end(config):
     without_noise = {"prenet_dropout": 0.0} | ({} if config is TINY else {"zoneout": 0.0})
     config = changed(config, decoder={"frames_per_step": 2, **without_noise})
     if config.style == "gst":
         config = changed(config, encoder=dataclasses.replace(config.encoder, prenet_dropout=0.0))
     network = network_of(config).train()
-    batch = batch_of((5, 7, 4, 6))
-    optimizer = torch.optim.Adam(network.parameters(), lr=5e-3, fused=True)
-    for _ in range(updates):
+    batch = batch_of((3, 3))
+    assert batch.mel_lengths.tolist() == [4, 7], "ends that differ by more than a step"
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.01, fused=True)
+    for _ in range(100):
         terms = network.loss(batch)
         optimizer.zero_grad()
         (terms["mel"] + terms["mel_postnet"] + terms["gate"] + terms["guided"]).backward()

@@ -167,9 +167,9 @@ def hungry_vocos(monkeypatch):
 
 @pytest.mark.usefixtures("hungry_vocos")
 def test_the_stage_lowers_says_so_and_ends_where_the_lowered_settings_lead(tmp_path, toy_folders):
-    batch = {"size": 8, "segment_frames": 16}
-    auto = stage_project(tmp_path / "auto", toy_folders, batch=batch | {"auto": True}, accumulate=1)
-    explicit = stage_project(tmp_path / "explicit", toy_folders, batch=batch | {"size": 2}, accumulate=4)
+    batch, short = {"size": 8, "segment_frames": 16}, {"steps": 8, "checkpoint_every": 3}
+    auto = stage_project(tmp_path / "auto", toy_folders, batch=batch | {"auto": True}, accumulate=1, **short)
+    explicit = stage_project(tmp_path / "explicit", toy_folders, batch=batch | {"size": 2}, accumulate=4, **short)
     child = train_in(auto)
     while not (list(auto.glob(".tts_cache/train/*/state-*.pt")) or has_ended(child)):
         time.sleep(0.01)
