@@ -23,6 +23,7 @@ from tts.errors import CheckpointError, ConfigError, DataError
 from tts.interfaces import Inventory
 from tts.phones import SILENCE
 from tts.registry import load_system
+from tts.training.batching import AcousticBatches
 from tts.training.export import export_model, read_model
 from tts.training.moments import read_moments, take_directions
 from tts.training.names import joined, known_names
@@ -130,6 +131,30 @@ def assert_moments_of(new, old, which):
             else:
                 assert torch.equal(ours[parameter][what][:rows], value), (parameter, what)
                 assert rows is None or not ours[parameter][what][rows:].any(), "new rows begin at nothing"
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "radam"])
+def test_momentum_moves_no_row_of_a_name_without_clips(optimizer, tmp_path, acoustic, inventory):
+    run = settings(optimizer={"name": optimizer, "lr": 0.01}, accumulate=1, ema_decay=None, clip_norm=None)
+    task, data = acoustic_run(acoustic, inventory, run)
+    for step in range(4):
+        task.update([data.batch(step)], step)
+    new, _ = acoustic_run(acoustic, inventory, run)
+    new.network.load_state_dict(task.network.state_dict())
+    new.take_moments(task.moments(), known=inventory, inventory=inventory)
+    reader = AcousticBatches(acoustic, inventory, "phone")
+    batch = reader.read(acoustic.select("train", speakers=["ann"])[:4])
+    for step in range(4, 7):
+        new.update([batch], step)
+    again, _ = acoustic_run(acoustic, inventory, run)
+    again.take_moments(task.moments(), known=inventory, inventory=inventory)
+    again.load_state_dict(new.state_dict())
+    again.update([batch], 7)
+    before, after = moments_in(task)["speakers.weight"], moments_in(again)["speakers.weight"]
+    assert before["exp_avg"][1].any()
+    for ours, theirs in ((again.network.speakers.weight, task.network.speakers.weight),
+                         *((after[what], before[what]) for what in ("exp_avg", "exp_avg_sq"))):  # fmt: skip
+        assert (ours == theirs).all(dim=1).tolist() == [False, True], "ann has moved, and bob not"
 
 
 def test_a_run_that_goes_on_with_all_it_had_takes_the_same_step(tmp_path, acoustic, inventory):
