@@ -73,6 +73,7 @@ class VoiceSettings:
     Attributes:
         acoustic, vocoder, end_to_end: names under `runs`.
         corpus: name under `corpora`.
+        speakers: whose test sentences it says; None = all that it knows.
         style: of its test sentences: that of each sentence's `label`, that heard in its `recording` (by models that
             learn styles), or a mix of names with weights for all, which are made to sum to 1.
     """
@@ -81,6 +82,7 @@ class VoiceSettings:
     acoustic: str | None = None
     vocoder: str | None = None
     end_to_end: str | None = None
+    speakers: tuple[str, ...] | None = Field(default=None, min_length=1)
     style: Literal["label", "recording"] | dict[str, float] = "label"
 
     def __post_init__(self) -> None:

@@ -21,6 +21,7 @@ from tts.data.tables import UTTERANCES, read_table, write_table
 from tts.end_to_end_voice import EndToEndVoice
 from tts.errors import ConfigError, DataError, TextError
 from tts.interfaces import Inventory
+from tts.layers.embedding import position
 from tts.synthesis import Line, Speech, Synthesizer, Voice
 from tts.text.frontend import Frontend
 from tts.training.processes import choose_device
@@ -82,16 +83,34 @@ def voice_folders(params: Params, paths: Paths, runtime: Runtime, name: str | No
     return VoiceFolders(first, second[0] if second else None, device)
 
 
-def draw_utterances(index: Path, inventory: Inventory, *, limit: int, split: str = "test") -> list[Row]:
+def draw_utterances(
+    index: Path,
+    inventory: Inventory,
+    *,
+    limit: int,
+    split: str = "test",
+    speakers: Sequence[str] | None = None,
+) -> list[Row]:
     """Rows of a split that a voice can say, sorted by id; a limit keeps a fair draw of speakers.
 
+    Args:
+        index: of the corpus.
+        inventory: of the voice.
+        limit: rows at most.
+        split: of the corpus.
+        speakers: whose; None = all that the voice knows.
+
     Raises:
+        ConfigError: the voice does not know a speaker.
         DataError: there is none.
     """
+    known = inventory.speakers if speakers is None else speakers
+    for name in known:
+        position(name, inventory.speakers, "speaker")
     rows = [
         row
         for row in read_table(index / "utterances.parquet", UTTERANCES)
-        if row["split"] == split and row["speaker"] in inventory.speakers and row["style"] in inventory.styles
+        if row["split"] == split and row["speaker"] in known and row["style"] in inventory.styles
     ]
     if not rows:
         raise DataError(

@@ -20,7 +20,8 @@ def run(voice: str) -> None:
         folders = voice_folders(params, paths, current.runtime, voice)
         settings = params.voice(voice)
         index = paths.index(settings.corpus)
-        drawn = draw_utterances(index, folders.load().inventory, limit=params.evaluate.num_utterances)
+        known, limit = folders.load().inventory, params.evaluate.num_utterances
+        drawn = draw_utterances(index, known, limit=limit, speakers=settings.speakers)
         rows = in_style(drawn, settings, folders, paths)
         with replaced_directory(paths.audio(voice)) as folder:
             frontend, executor = build_frontend(params.text), folders.executor(current)

@@ -10,7 +10,7 @@ from toys import MEL_DEFINITION, SYMBOLS, settings
 from tts.audio.samples import to_int16
 from tts.config import to_plain
 from tts.end_to_end.vits2 import SYSTEM, TINY
-from tts.errors import ConfigError, TrainingError
+from tts.errors import CheckpointError, ConfigError, TrainingError
 from tts.interfaces import Inventory
 from tts.training.end_to_end import PLAYED_TERMS, EndToEndTask
 from tts.training.end_to_end_batches import EndToEndBatches, EndToEndTraining, end_to_end_validation
@@ -171,6 +171,14 @@ def test_samples_are_of_the_recording_s_and_the_spoken_length(acoustic, inventor
     assert set(sample.pictures) == {"recorded", "spoken freely"}
     assert len(sample.waveform) % 64 == 0
     assert len(sample.waveform) <= 3 * clip.waveform.shape[1]
+
+
+def test_a_base_without_speakers_is_refused_for_a_run_of_several(tmp_path, inventory):
+    alone = dataclasses.replace(inventory, speakers=("ann",))
+    network = SYSTEM.build(MODEL, alone)
+    export_model(tmp_path, network, system="end_to_end/vits2", model=to_plain(MODEL), inventory=alone, training={})
+    with pytest.raises(CheckpointError, match=r"learned one speaker only, so it lacks .* name one in `speakers`"):
+        start_from(SYSTEM.build(MODEL, inventory), read_model(tmp_path), system="end_to_end/vits2", inventory=inventory)
 
 
 def test_a_run_starts_from_another_with_its_symbols_and_speakers_by_name(tmp_path, acoustic, inventory):

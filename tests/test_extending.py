@@ -9,7 +9,7 @@ import pytest
 import test_attentive
 import test_fastspeech2
 import torch
-from test_end_to_end_training import end_to_end_run, run_settings
+from test_end_to_end_training import MODEL, OWN, PLAYED, end_to_end_run, run_settings
 from test_models import export
 from toys import SYMBOLS, ToyAcoustic, ToyVocoder, acoustic_run, adversarial_settings, settings, vocoder_run
 
@@ -23,6 +23,7 @@ from tts.errors import CheckpointError, ConfigError, DataError
 from tts.interfaces import Inventory
 from tts.phones import SILENCE
 from tts.registry import load_system
+from tts.training.batching import AcousticBatches
 from tts.training.export import export_model, read_model
 from tts.training.moments import read_moments, take_directions
 from tts.training.names import joined, known_names
@@ -132,6 +133,30 @@ def assert_moments_of(new, old, which):
                 assert rows is None or not ours[parameter][what][rows:].any(), "new rows begin at nothing"
 
 
+@pytest.mark.parametrize("optimizer", ["adamw", "radam"])
+def test_momentum_moves_no_row_of_a_name_without_clips(optimizer, tmp_path, acoustic, inventory):
+    run = settings(optimizer={"name": optimizer, "lr": 0.01}, accumulate=1, ema_decay=None, clip_norm=None)
+    task, data = acoustic_run(acoustic, inventory, run)
+    for step in range(4):
+        task.update([data.batch(step)], step)
+    new, _ = acoustic_run(acoustic, inventory, run)
+    new.network.load_state_dict(task.network.state_dict())
+    new.take_moments(task.moments(), known=inventory, inventory=inventory)
+    reader = AcousticBatches(acoustic, inventory, "phone")
+    batch = reader.read(acoustic.select("train", speakers=["ann"])[:4])
+    for step in range(4, 7):
+        new.update([batch], step)
+    again, _ = acoustic_run(acoustic, inventory, run)
+    again.take_moments(task.moments(), known=inventory, inventory=inventory)
+    again.load_state_dict(new.state_dict())
+    again.update([batch], 7)
+    before, after = moments_in(task)["speakers.weight"], moments_in(again)["speakers.weight"]
+    assert before["exp_avg"][1].any()
+    for ours, theirs in ((again.network.speakers.weight, task.network.speakers.weight),
+                         *((after[what], before[what]) for what in ("exp_avg", "exp_avg_sq"))):  # fmt: skip
+        assert (ours == theirs).all(dim=1).tolist() == [False, True], "ann has moved, and bob not"
+
+
 def test_a_run_that_goes_on_with_all_it_had_takes_the_same_step(tmp_path, acoustic, inventory):
     run = run_settings(optimizer=OPTIMIZER, export_optimizer=True)
     task, data = end_to_end_run(acoustic, inventory, run)
@@ -220,6 +245,28 @@ class TestReplaying:
             assert len(largest.utterance_ids) == 6
 
 
+PIPED = {
+    "acoustic/fastspeech2": {
+        "model": to_plain(test_fastspeech2.tiny()),
+        "loss_weights": dict.fromkeys(("mel", "mel_postnet", "duration", "pitch", "voicing", "energy"), 1.0),
+    },
+    "end_to_end/vits2": {
+        "model": to_plain(MODEL),
+        "loss_weights": OWN | PLAYED,
+        "batch": {"size": 4, "segment_frames": 24},
+        "adversary": {"optimizer": {"lr": 1e-3}, "start_step": 0},
+    },
+    "vocoders/vocos": {
+        "model": {"channels": 8, "intermediate": 8, "layers": 1},
+        "loss_weights": {"mel": 1.0, "stft": 1.0},
+        "batch": {"size": 4, "segment_frames": 24},
+    },
+}
+"""What `TestRuns` trains by."""
+for each in PIPED.values():
+    each |= {"export_optimizer": True, "accumulate": 1, "ema_decay": None}
+
+
 class TestRuns:
     """Runs of FastSpeech 2 that start from a base of ann and bob, of one corpus or of another."""
 
@@ -237,7 +284,8 @@ class TestRuns:
 
     def params(self, root, *, base_corpus="demo", base_system="acoustic/fastspeech2", built=None, **changes):
         run = {"system": "acoustic/fastspeech2", "corpus": "demo", "init_from": "base", **changes}
-        runs = {"new": settings(**run), "base": settings(system=base_system, corpus=base_corpus)}
+        base = {"system": base_system, "corpus": base_corpus}
+        runs = {"new": settings(**run), "base": settings(**base)}
         values = read_yaml(Path(__file__).parents[1] / "presets" / "demo.yaml")
         values["corpora"]["other"] = values["corpora"]["demo"]
         values |= {"runs": {name: to_plain(each) for name, each in runs.items()}, "voices": {}}
@@ -265,6 +313,23 @@ class TestRuns:
         assert run.inventory.statistics.pitch_mean.keys() == {"ann", "bob", "eve", "dan"}
         alone = read_run(*self.params(root, base_corpus="other", keep_names=False))
         assert alone.inventory.speakers == ("eve", "dan")
+
+    @pytest.mark.parametrize("name", PIPED)
+    def test_a_run_goes_on_from_a_folder_with_names_and_moments(self, name, root):
+        changes = {**PIPED[name], "system": name}
+        base = read_run(*self.params(root, **{**changes, "init_from": None}))
+        task = base.task(torch.device("cpu"), ALONE)
+        data = base.data(task.network)
+        for step in range(2):
+            task.update([data.batch(step)], step)
+        shutil.rmtree(root / "models/base")
+        (root / "models/base").mkdir()
+        base.export(root / "models/base", task, steps=2)
+        if base.inventory.speakers:
+            self.rename_speakers(root, "other", ann="eve", bob="dan")
+        new = read_run(*self.params(root, **changes, corpus="other", init_optimizer=True, base_system=name))
+        assert new.inventory.speakers == (("ann", "bob", "eve", "dan") if base.inventory.speakers else ())
+        assert_moments_of(new.task(torch.device("cpu"), ALONE), task, "network")
 
     def test_a_name_that_exists_is_refused_unless_it_is_the_same_voice(self, root):
         self.rename_speakers(root, "demo", bob="dan")

@@ -193,6 +193,10 @@ class TestSynthesizeStage:
 
     def test_the_draw_is_of_the_voices_own_speakers_and_within_the_limit(self, paths):
         assert len(draw_utterances(paths.index(CORPUS), INVENTORY, limit=2)) == 2
+        asked = draw_utterances(paths.index(CORPUS), INVENTORY, limit=9, speakers=["bob"])
+        assert {row["speaker"] for row in asked} == {"bob"}
+        with pytest.raises(ConfigError, match="speaker 'eve' is unknown; the voice has: ann, bob"):
+            draw_utterances(paths.index(CORPUS), INVENTORY, limit=9, speakers=["eve"])
         only_bob = dataclasses.replace(INVENTORY, speakers=("bob",))
         drawn = draw_utterances(paths.index(CORPUS), only_bob, limit=9)
         assert {row["speaker"] for row in drawn} == {"bob"}

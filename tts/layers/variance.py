@@ -143,7 +143,7 @@ class TargetScale(nn.Module):
         """Take moments [speakers, 2]: mean and standard deviation of values or, for targets of it, their logarithm."""
         super().__init__()
         self.of_logarithm, self.standardized = target.startswith("log"), target.endswith("zscore")
-        # Not in the state: a run that starts from another run's weights has the moments of its own data.
+        # Not in the state: a run that starts from another run's weights has the moments of its own new speakers.
         self.register_buffer("moments", moments, persistent=False)
 
     def to_standard(self, values: Tensor, speaker_ids: Tensor) -> Tensor:

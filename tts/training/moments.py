@@ -105,6 +105,55 @@ def take_moments(
     logger.info("%s: moments of %d of %d tensors taken over", prefix, len(state), len(parameters))
 
 
+class StillRows:
+    """Rows of names that stay, and their moments too, until a clip of their name comes by.
+
+    Momentum that was taken over would else move the rows of names that no clip has.
+    """
+
+    def __init__(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Watch the tables of names of a network, as they and the optimizer's state now are."""
+        optimized = {each for group in optimizer.param_groups for each in group["params"]}
+        tables = {name: each for name, each in network.named_parameters() if name in NAME_TABLES and each in optimized}
+        self._tables, self._optimizer = tables, optimizer
+        self._touched = {
+            name: torch.zeros(len(each), 1, dtype=torch.bool, device=each.device) for name, each in tables.items()
+        }
+        self._keep()
+
+    @torch.no_grad()
+    def look(self) -> None:
+        """Note, before the optimizer moves, which rows have a gradient."""
+        for name, table in self._tables.items():
+            if table.grad is not None:
+                self._touched[name] |= (table.grad != 0).any(dim=1, keepdim=True)
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Put back, after the optimizer moved, the rows that have had none."""
+        for name, kept in self._kept.items():
+            for tensor, value in zip(self._moved(name), kept, strict=True):
+                tensor.copy_(torch.where(self._touched[name], tensor, value))
+
+    def state_dict(self) -> Tensors:
+        """Which rows have had a gradient."""
+        return dict(self._touched)
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a saved state; network and optimizer have gone on before."""
+        for name, touched in self._touched.items():
+            touched.copy_(state[name])
+        self._keep()
+
+    def _keep(self) -> None:
+        self._kept = {name: [each.detach().clone() for each in self._moved(name)] for name in self._tables}
+
+    def _moved(self, name: str) -> list[Tensor]:
+        """A table and its moments."""
+        state = self._optimizer.state.get(self._tables[name], {})
+        return [self._tables[name], *(state[what] for what in _MOMENTS if what in state)]
+
+
 def _by_name(rows: Tensor | None, known: Sequence[str], names: Sequence[str]) -> Tensor | None:
     """Rows of `known` names in the places of `names`; those of others are zero."""
     if rows is None or len(rows) != len(known):

@@ -61,6 +61,7 @@ def start_from(
             tensors[name] = fresh
             logger.info("%s has no table of %s; it starts at random", saved.directory, field)
     tensors = _with_own_vectors(tensors, expected, saved.directory)
+    _require_told(expected, tensors, saved)
     require_fitting(expected, tensors, where=f"{saved.directory}")
     _assign(network, tensors)
 
@@ -100,6 +101,16 @@ def _with_own_vectors(tensors: dict[str, Tensor], expected: Mapping[str, Tensor]
         logger.warning("%s: the projection of speaker vectors is not taken over, since this run has none", directory)
     projection = {name: tensors[name] for name in saved & own.keys() - {_MEANS}}
     return {name: tensor for name, tensor in tensors.items() if name not in saved} | own | projection
+
+
+def _require_told(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], saved: SavedModel) -> None:
+    """Refuse a model of one speaker for a run of several, where more than a table tells them apart."""
+    lacking = sorted(expected.keys() - tensors.keys())
+    if lacking and "speakers.weight" in expected and "speakers.weight" not in saved.tensors:
+        raise CheckpointError(
+            f"{saved.directory}: learned one speaker only, so it lacks {len(lacking)} tensors by which this run tells "
+            f"several apart, {lacking[0]} first; start from a model of several speakers, or name one in `speakers`"
+        )
 
 
 def _require_table(speakers: SpeakerStart, expected: Mapping[str, Tensor], saved: SavedModel) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from tts.interfaces import Inventory
-from tts.training.moments import moments_of, take_moments
+from tts.training.moments import StillRows, moments_of, take_moments
 from tts.training.patterns import NAME_TABLES, matching
 from tts.training.processes import Processes
 from tts.training.record import Record
@@ -62,6 +62,7 @@ class Updater:
         self._parameters = [each for group in self._optimizer.param_groups for each in group["params"]]
         device = self._parameters[0].device.type
         self._scaler = torch.amp.GradScaler(device, enabled=run.precision == "fp16")
+        self._still: StillRows | None = None
 
     def lr(self, step: int) -> float:
         """Learning rate of a step, before the factors of name patterns."""
@@ -89,18 +90,25 @@ class Updater:
             torch.nn.utils.clip_grads_with_norm_(self._parameters, self._run.clip_norm, norm, foreach=True)
         for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
             group["lr"] = peak * self._factor(step)
+        if self._still:
+            self._still.look()
         self._move(record)
+        if self._still:
+            self._still.restore()
         self._optimizer.zero_grad(set_to_none=True)
         self._average_running_statistics()
 
     def state_dict(self) -> dict[str, Any]:
-        """Optimizer moments and loss scale."""
-        return {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
+        """Optimizer moments and loss scale, and which rows of names have not been moved yet, where it matters."""
+        state = {"optimizer": self._optimizer.state_dict(), "scaler": self._scaler.state_dict()}
+        return state | ({"still": self._still.state_dict()} if self._still else {})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from a saved state."""
         self._optimizer.load_state_dict(state["optimizer"])
         self._scaler.load_state_dict(state["scaler"])
+        if self._still:
+            self._still.load_state_dict(state["still"])
 
     def moments(self, prefix: str) -> dict[str, Tensor]:
         """Give what the optimizer knows of each parameter (see tts.training.moments)."""
@@ -111,6 +119,7 @@ class Updater:
     ) -> None:
         """Let the optimizer, which has not moved yet, begin with what another one knew."""
         take_moments(self._network, self._optimizer, moments, prefix=prefix, known=known, inventory=inventory)
+        self._still = StillRows(self._network, self._optimizer)
 
     def _move(self, record: Record) -> None:
         if self._scaler.is_enabled():
