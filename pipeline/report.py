@@ -50,11 +50,15 @@ def _voice(params: Params, paths: Paths, name: str) -> str:
     made_of = " + ".join(f"{run} ({system})" for run, system in systems.items())
     return voice_section(
         name,
-        f"{made_of}, heard on the test split of {settings.corpus}{_in_style(settings)}.",
+        f"{made_of}, heard on the test split of {settings.corpus}{_by_vector(settings)}{_in_style(settings)}.",
         means=_read_json(paths.voice_metrics(name), f"tts evaluate {name}"),
         scores=paths.scores(name),
         audio=paths.audio(name),
     )
+
+
+def _by_vector(settings: VoiceSettings) -> str:
+    return ", each speaker told by a vector of other recordings" if settings.speaker == "vector" else ""
 
 
 def _in_style(settings: VoiceSettings) -> str:

@@ -59,6 +59,9 @@ _METRICS = {
     "speaker_similarity_other": _Metric(
         "Similarity to another", "cosine", "↓", "the same with the most similar of the other speakers"
     ),
+    "speaker_accuracy": _Metric(
+        "Speaker accuracy", "share", "↑", "clips that are more similar to their speaker than to any other"
+    ),
     "pesq": _Metric("PESQ", "1 to 4.6", "↑", "wideband, of clips in step with the recording"),
     "stoi": _Metric("STOI", "at most 1", "↑", "intelligibility of clips in step with the recording"),
     "estoi": _Metric("ESTOI", "at most 1", "↑", "the same, extended to noise that comes and goes"),

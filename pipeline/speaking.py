@@ -82,8 +82,17 @@ def voice_folders(params: Params, paths: Paths, runtime: Runtime, name: str | No
     return VoiceFolders(first, second[0] if second else None, device)
 
 
-def draw_utterances(index: Path, inventory: Inventory, *, limit: int, split: str = "test") -> list[Row]:
+def draw_utterances(
+    index: Path, inventory: Inventory, *, limit: int, split: str = "test", by_anyone: bool = False
+) -> list[Row]:
     """Rows of a split that a voice can say, sorted by id; a limit keeps a fair draw of speakers.
+
+    Args:
+        index: of the corpus.
+        inventory: of the voice.
+        limit: of rows.
+        split: of the corpus.
+        by_anyone: whether speakers whom the voice does not know by name are drawn too.
 
     Raises:
         DataError: there is none.
@@ -91,7 +100,9 @@ def draw_utterances(index: Path, inventory: Inventory, *, limit: int, split: str
     rows = [
         row
         for row in read_table(index / "utterances.parquet", UTTERANCES)
-        if row["split"] == split and row["speaker"] in inventory.speakers and row["style"] in inventory.styles
+        if row["split"] == split
+        and (by_anyone or row["speaker"] in inventory.speakers)
+        and row["style"] in inventory.styles
     ]
     if not rows:
         raise DataError(
@@ -100,6 +111,23 @@ def draw_utterances(index: Path, inventory: Inventory, *, limit: int, split: str
     # In the order of a hash, so that the draw changes little when clips are added.
     drawn = sorted(rows, key=lambda row: hashlib.sha256(row["utterance_id"].encode()).digest())[:limit]
     return sorted(drawn, key=itemgetter("utterance_id"))
+
+
+def by_speaker(rows: Sequence[Row], settings: VoiceSettings, paths: Paths) -> list[Row]:
+    """Give rows with who speaks them as `speaker`: their name, or the mean vector of their training clips.
+
+    Raises:
+        DataError: the corpus has no vectors, or none of a speaker.
+    """
+    if settings.speaker == "name":
+        return list(rows)
+    corpus = settings.corpus
+    features = CorpusFeatures(
+        paths.corpus(corpus), paths.mel(corpus), index=paths.index(corpus), vectors=paths.vectors(corpus)
+    )
+    assert features.speaker_vectors is not None, "they were asked for"
+    means = features.speaker_vectors.means(sorted({row["speaker"] for row in rows}))
+    return [{**row, "speaker": tuple(means[row["speaker"]].tolist())} for row in rows]
 
 
 def in_style(rows: Sequence[Row], settings: VoiceSettings, folders: VoiceFolders, paths: Paths) -> list[Row]:

@@ -307,6 +307,8 @@ def saved_model(folder, speaker, inventory):
     network = fastspeech2.FastSpeech2(config_of(speaker), inventory)
     with torch.no_grad():
         network.variance.durations.output.bias.fill_(2.0)
+        if network.speaker_vectors is not None:  # which begins by hearing nothing
+            network.speaker_vectors.projection.weight.normal_(std=0.05)
     folder.mkdir()
     plain = to_plain(config_of(speaker))
     export_model(folder, network, system="acoustic/fastspeech2", model=plain, inventory=inventory, training={})

@@ -182,6 +182,25 @@ class Controls(_OnDevice):
         if self.noise_scale is not None and not 0 <= self.noise_scale < float("inf"):
             raise ValueError(f"noise_scale must be 0 or a positive number, not {self.noise_scale:g}")
 
+    @classmethod
+    def of(  # noqa: PLR0913 - a factor and a unit for each
+        cls,
+        *,
+        pitch_scale: float = 1.0,
+        pitch_semitones: float = 0.0,
+        energy_scale: float = 1.0,
+        energy_db: float = 0.0,
+        duration_scale: float = 1.0,
+        noise_scale: float | None = None,
+    ) -> Controls:
+        """Give controls where pitch and energy are in the units of music and sound too: 12 semitones double F0.
+
+        Raises:
+            ValueError: a factor is not positive and finite.
+        """
+        pitch, energy = pitch_scale * 2 ** (pitch_semitones / 12), energy_scale * 10 ** (energy_db / 20)
+        return cls(pitch, energy, duration_scale, noise_scale)
+
     def changed(self, *names: str) -> dict[str, float]:
         """Give the largest factor of each of these controls that is not 1 throughout."""
         spans = {name: self._span(name) for name in names}
