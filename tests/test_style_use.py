@@ -15,6 +15,7 @@ from pipeline.evaluation import Plan
 from pipeline.parallel import ThisProcess
 from pipeline.params import VoiceSettings, load_params
 from pipeline.paths import Paths
+from pipeline.report_curves import read_curve
 from pipeline.report_styles import found_by_nearest, principal, style_part
 from pipeline.speaking import VoiceFolders, draw_utterances, in_style, speak_utterances
 from pipeline.style_space import STYLES as TABLE
@@ -101,6 +102,13 @@ def _export_vocoder(paths):
 @pytest.fixture(scope="module")
 def folders(paths):
     return VoiceFolders(paths.model("learned"), paths.model("sound"), "cpu")
+
+
+def test_the_curve_tells_of_each_latent_dimension(paths):
+    curve = read_curve(paths.run_curve("learned"))
+    nats = [curve[f"validation_kl_{dimension:02d}"][-1][1] for dimension in range(TINY_MODEL["vae"]["dims"])]
+    assert sum(nats) == pytest.approx(curve["validation_kl"][-1][1], rel=0.2), "a mean over clips and one over batches"
+    assert 0 <= curve["validation_active_units"][-1][1] <= len(nats)
 
 
 def say(paths, output, *options):

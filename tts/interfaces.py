@@ -183,7 +183,7 @@ class Controls(_OnDevice):
             raise ValueError(f"noise_scale must be 0 or a positive number, not {self.noise_scale:g}")
 
     @classmethod
-    def of(  # noqa: PLR0913 - a factor and a unit for each
+    def of(
         cls,
         *,
         pitch_scale: float = 1.0,
@@ -303,6 +303,20 @@ class Finishing(Protocol):
 
     def finish(self, batches: Iterable[AcousticBatch]) -> None:
         """Take it; every training clip is in one batch."""
+        ...
+
+
+@runtime_checkable
+class Summarizing(Protocol):
+    """A network that has more to tell of validation clips than the means of its loss terms."""
+
+    @property
+    def summary_names(self) -> tuple[str, ...]:
+        """Names of what it tells."""
+        ...
+
+    def summary(self, batches: Iterable[AcousticBatch]) -> dict[str, float]:
+        """Tell it of all clips together; it goes before loss terms of the same name."""
         ...
 
 
