@@ -86,6 +86,15 @@ def test_true_phones_fill_each_clip(corpus, request):
         assert all((row["phone"] == SILENCE) == (row["word"] == "") for row in rows)
 
 
+def test_korean_sentences_are_jamo_to_the_korean_front_end():
+    frontend = build_frontend(TextSettings(frontend="korean"))
+    texts = [frontend.normalize(each, "ko") for each in sentences("ko", 300, seed=0)]
+    said = [speakable(words) for words in frontend.pronounce(texts, "ko")]
+    assert all(len(phones) > 5 for phones in said)
+    jamo = {phone for phones in said for phone in phones} - {SILENCE}
+    assert 40 < len(jamo) <= 46
+
+
 def test_true_silences_are_quieter_than_phones(english):
     folder, recordings = english
     levels = {True: [], False: []}

@@ -109,7 +109,8 @@ class Task(ABC):
             terms = self._own_terms(network, batch)
             record.add(batch.utterance_ids, {"loss": weighted_sum(terms, weights), **terms})
         if isinstance(network, Summarizing):
-            return record.means() | network.summary(map(self._moved, batches))
+            told = (batch for batch in map(self._moved, batches) if isinstance(batch, AcousticBatch))
+            return record.means() | network.summary(told)
         return record.means()
 
     def heaviest_step(self, first: int) -> int:
