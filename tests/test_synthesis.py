@@ -109,7 +109,7 @@ class TestSay:
         assert len(synthesizer.say("hello", language="en"))
         with pytest.raises(ConfigError, match=r"the voice has: calm; a voice learns more where the corpus labels them"):
             synthesizer.say("hello", language="en", style="lively")
-        with pytest.raises(ConfigError, match="'lively' is unknown; .* learns more"):
+        with pytest.raises(ConfigError, match=r"'lively' is unknown; .* learns more"):
             synthesizer.say("hello", language="en", style={"calm": 0.5, "lively": 0.5})
 
     def test_a_voice_without_silence_speaks_without_pauses(self, tmp_path):
