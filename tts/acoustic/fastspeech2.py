@@ -12,6 +12,7 @@ Notable choices:
 - The ends of phones are rounded to frames, not the phones: scaled durations keep short phones and the total.
 - Speaker and style tables are added to the encoder's output; with one speaker or one style there is none. In place of
   the speakers' table, or beside it, a projection of speaker vectors may be: then it speaks as whom a vector describes.
+  How high strangers speak is for the vector to say, where pitch is standardised over all speakers (`moments: all`).
 
 Differs from the paper: pitch and energy are those of phones by default; voicing is predicted (a second output
 of the pitch predictor) instead of pitch being interpolated over unvoiced phones, so that they stay unvoiced;
@@ -214,7 +215,8 @@ class FastSpeech2(nn.Module):
 
         The decoder hears of another energy, and moves the level of the mel by some of it only; here it moves by all.
 
-        Speaker vectors [batch, SPEAKER_VECTOR_SIZE] may describe anyone; pitch then has the moments of `speaker_ids`.
+        Speaker vectors [batch, SPEAKER_VECTOR_SIZE] may describe anyone; pitch then has the moments of `speaker_ids`,
+        or with `moments: all` those of all.
         A style [batch, hidden] goes before its id.
         """
         if speaker_vectors is None and self.speaker_vectors is not None:
