@@ -39,7 +39,7 @@ from tts.data.tables import read_metadata, read_table, write_table
 from tts.errors import DataError
 from tts.interfaces import Inventory
 from tts.metrics.duration import TimedPhones
-from tts.metrics.settings import EvaluateSettings
+from tts.metrics.settings import SPEAKER_METRICS, EvaluateSettings
 from tts.metrics.speakers import KnownVoices
 from tts.metrics.speed import real_time_factor
 from tts.synthesis import Line, Voice
@@ -213,7 +213,7 @@ def _clips(
 
 def _voices(plan: Plan, folder: Path, spoken: Sequence[Row], current: Stage) -> dict[str, KnownVoices]:
     """The speakers that clips are compared with, by utterance id; none where nobody asks."""
-    if not {"speaker_similarity", "speaker_similarity_other"} & set(plan.settings.metrics):
+    if not set(SPEAKER_METRICS) & set(plan.settings.metrics):
         return {}
     utterances = plan.features().utterances
     names = [each["utterance_id"] for each in spoken]
@@ -236,7 +236,9 @@ def _speeds(plan: Plan, spoken: Sequence[Row], *, threads: int) -> list[Row]:
     for each in spoken:
         name = each["utterance_id"]
         utterance, mel = features.utterances[name], features.mel(name)
-        line = Line(tuple(each["phones"]), utterance.speaker, utterance.style)
+        # Whom a voice does not know by name it speaks as fast as those it knows.
+        known = utterance.speaker if utterance.speaker in voice.inventory.speakers else voice.inventory.speakers[0]
+        line = Line(tuple(each["phones"]), known, utterance.style)
         makers = {
             "voice": partial(_say, voice, line),
             "copy_synthesis": partial(voice.copy, mel, features.audio(name), speaker=utterance.speaker),

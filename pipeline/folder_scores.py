@@ -32,7 +32,7 @@ from tts.audio.mel_definition import MelDefinition
 from tts.audio.prosody import PitchSettings
 from tts.corpora.transcripts import AUDIO_SUFFIXES, read_text, read_transcripts
 from tts.errors import AudioError, ConfigError, CorpusError
-from tts.metrics.settings import METRICS
+from tts.metrics.settings import METRICS, SPEAKER_METRICS
 
 DEFINITION = MelDefinition(
     sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0
@@ -42,7 +42,7 @@ DEFINITION = MelDefinition(
 MEASURED = tuple(name for name in METRICS if name not in ("real_time_factor", "duration_mae_ms"))
 """What can be measured of files."""
 
-_ALONE = ("wv_mos", "wer", "cer", "speaker_similarity", "speaker_similarity_other")
+_ALONE = ("wv_mos", "wer", "cer", *SPEAKER_METRICS)
 _OF_RECORDINGS = tuple(name for name in MEASURED if name in _ALONE or name.startswith("dnsmos"))
 """What recordings are measured by too, as that which clips can reach."""
 

@@ -57,13 +57,14 @@ class BuiltVoice:
 
     Attributes:
         acoustic, vocoder: as in `voices.<name>`; of an end-to-end voice both are its one run.
-        corpus, style: as in `voices.<name>`.
+        corpus, style, speaker: as in `voices.<name>`.
     """
 
     acoustic: str
     vocoder: str
     corpus: str
     style: Literal["label", "recording"] | dict[str, float] = "label"
+    speaker: Literal["name", "vector"] = "name"
 
 
 @config
@@ -76,6 +77,8 @@ class VoiceSettings:
         speakers: whose test sentences it says; None = all that it knows.
         style: of its test sentences: that of each sentence's `label`, that heard in its `recording` (by models that
             learn styles), or a mix of names with weights for all, which are made to sum to 1.
+        speaker: of its test sentences: whom the voice knows by `name`, or anyone whom the corpus has, known or not, by
+            a `vector`, the mean of their training clips' (for models that are told their speakers by vectors).
     """
 
     corpus: str
@@ -84,16 +87,20 @@ class VoiceSettings:
     end_to_end: str | None = None
     speakers: tuple[str, ...] | None = Field(default=None, min_length=1)
     style: Literal["label", "recording"] | dict[str, float] = "label"
+    speaker: Literal["name", "vector"] = "name"
 
     def __post_init__(self) -> None:
         """Refuse voices that are incomplete or have a part too many."""
         if (self.acoustic is None) != (self.vocoder is None) or (self.end_to_end is None) == (self.acoustic is None):
             raise ValueError("needs acoustic and vocoder, or end_to_end alone")
+        if self.end_to_end is not None and self.speaker == "vector":
+            raise ValueError("an end-to-end voice knows its speakers by name; remove `speaker: vector`")
 
     @property
     def built(self) -> BuiltVoice:
         """As it stands in `run.voices`."""
-        return BuiltVoice(acoustic=self.runs[0], vocoder=self.runs[-1], corpus=self.corpus, style=self.style)
+        first, last = self.runs[0], self.runs[-1]
+        return BuiltVoice(acoustic=first, vocoder=last, corpus=self.corpus, style=self.style, speaker=self.speaker)
 
     @property
     def runs(self) -> tuple[str, ...]:
@@ -271,6 +278,11 @@ def _check_voices(params: Params, paths: Paths, models: Iterable[str]) -> None:
     for name, built in params.run.voices.items():
         if params.voice(name).built != built:
             raise ConfigError(f"run.voices.{name} differs from voices.{name}; make them equal")
+        if built.speaker == "vector" and built.corpus not in params.run.speaker_vectors:
+            raise ConfigError(
+                f"voices.{name}.speaker is 'vector', but {built.corpus!r} has no speaker vectors; "
+                "name it in run.speaker_vectors"
+            )
 
 
 def _kind(params: Params, paths: Paths, name: str) -> Kind | None:

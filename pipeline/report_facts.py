@@ -52,7 +52,8 @@ class VoiceFacts:
     def description(self) -> str:
         """What it is made of and how it was heard, as a sentence."""
         made_of = " + ".join(f"{run} ({system})" for run, system in self.systems.items())
-        return f"{made_of}, heard on the test split of {self.settings.corpus}{_in_style(self.settings)}."
+        how = f"{_by_vector(self.settings)}{_in_style(self.settings)}"
+        return f"{made_of}, heard on the test split of {self.settings.corpus}{how}."
 
     @property
     def audio(self) -> Path:
@@ -112,6 +113,10 @@ def read_json(path: Path, command: str) -> Any:  # noqa: ANN401 - any JSON value
     if not path.exists():
         raise DataError(f"{path} is missing; run `{command}`")
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _by_vector(settings: VoiceSettings) -> str:
+    return ", each speaker told by a vector of other recordings" if settings.speaker == "vector" else ""
 
 
 def _in_style(settings: VoiceSettings) -> str:

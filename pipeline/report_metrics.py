@@ -34,6 +34,9 @@ METRICS = {
     "speaker_similarity_other": Metric(
         "Similarity to another", "cosine", "↓", "the same with the most similar of the other speakers"
     ),
+    "speaker_accuracy": Metric(
+        "Speaker accuracy", "share", "↑", "clips that are more similar to their speaker than to any other"
+    ),
     "pesq": Metric("PESQ", "1 to 4.6", "↑", "wideband, of clips in step with the recording"),
     "stoi": Metric("STOI", "at most 1", "↑", "intelligibility of clips in step with the recording"),
     "estoi": Metric("ESTOI", "at most 1", "↑", "the same, extended to noise that comes and goes"),

@@ -90,6 +90,7 @@ def draw_utterances(
     limit: int,
     split: str = "test",
     speakers: Sequence[str] | None = None,
+    by_anyone: bool = False,
 ) -> list[Row]:
     """Rows of a split that a voice can say, sorted by id; a limit keeps a fair draw of speakers.
 
@@ -98,19 +99,22 @@ def draw_utterances(
         inventory: of the voice.
         limit: rows at most.
         split: of the corpus.
-        speakers: whose; None = all that the voice knows.
+        speakers: whose; None = all of them.
+        by_anyone: whether speakers whom the voice does not know by name are drawn too.
 
     Raises:
         ConfigError: the voice does not know a speaker.
         DataError: there is none.
     """
-    known = inventory.speakers if speakers is None else speakers
-    for name in known:
+    for name in () if by_anyone else speakers or ():
         position(name, inventory.speakers, "speaker")
     rows = [
         row
         for row in read_table(index / "utterances.parquet", UTTERANCES)
-        if row["split"] == split and row["speaker"] in known and row["style"] in inventory.styles
+        if row["split"] == split
+        and (speakers is None or row["speaker"] in speakers)
+        and (by_anyone or row["speaker"] in inventory.speakers)
+        and row["style"] in inventory.styles
     ]
     if not rows:
         raise DataError(
@@ -119,6 +123,23 @@ def draw_utterances(
     # In the order of a hash, so that the draw changes little when clips are added.
     drawn = sorted(rows, key=lambda row: hashlib.sha256(row["utterance_id"].encode()).digest())[:limit]
     return sorted(drawn, key=itemgetter("utterance_id"))
+
+
+def by_speaker(rows: Sequence[Row], settings: VoiceSettings, paths: Paths) -> list[Row]:
+    """Give rows with who speaks them as `speaker`: their name, or the mean vector of their training clips.
+
+    Raises:
+        DataError: the corpus has no vectors, or none of a speaker.
+    """
+    if settings.speaker == "name":
+        return list(rows)
+    corpus = settings.corpus
+    features = CorpusFeatures(
+        paths.corpus(corpus), paths.mel(corpus), index=paths.index(corpus), vectors=paths.vectors(corpus)
+    )
+    assert features.speaker_vectors is not None, "they were asked for"
+    means = features.speaker_vectors.means(sorted({row["speaker"] for row in rows}))
+    return [{**row, "speaker": tuple(means[row["speaker"]].tolist())} for row in rows]
 
 
 def in_style(rows: Sequence[Row], settings: VoiceSettings, folders: VoiceFolders, paths: Paths) -> list[Row]:

@@ -34,7 +34,9 @@ def run(
     style_temperature: Annotated[float, typer.Option(min=0, help="Draw a style so many deviations around.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Of what is drawn; the same seed gives the same speech.")] = 0,
     pitch_scale: _Scale = 1.0,
+    pitch_semitones: Annotated[float, typer.Option(min=-24, max=24, help="On top of the scale; 12 double it.")] = 0.0,
     energy_scale: _Scale = 1.0,
+    energy_db: Annotated[float, typer.Option(min=-40, max=20, help="On top of the scale; 6 double it.")] = 0.0,
     duration_scale: _Scale = 1.0,
     noise_scale: Annotated[
         float | None, typer.Option(min=0, help="Of end-to-end voices: how far they may stray, 0 = not at all.")
@@ -65,9 +67,11 @@ def run(
         language=language,
         speaker=reference_vector(speaker_reference) if speaker_reference else named,
         style=asked.of(loaded),
-        controls=Controls(
+        controls=Controls.of(
             pitch_scale=pitch_scale,
+            pitch_semitones=pitch_semitones,
             energy_scale=energy_scale,
+            energy_db=energy_db,
             duration_scale=duration_scale,
             noise_scale=noise_scale,
         ),

@@ -17,7 +17,7 @@ from tts.acoustic.gst_tacotron import GstTacotron
 from tts.acoustic.tacotron2 import SYSTEM, Config, DecoderConfig, EncoderConfig, Tacotron2
 from tts.config import build, to_plain
 from tts.errors import ConfigError
-from tts.interfaces import AttendedSpeech, Controls, Finishing, Illustrated, Inventory
+from tts.interfaces import AttendedSpeech, Controls, Finishing, Illustrated, Inventory, Summarizing
 from tts.layers.alignments import attended_durations, diagonality, failures, guided_attention_loss
 from tts.layers.attention import AdditiveAttention, AttentionConfig
 from tts.layers.attentive import SpeakingConfig
@@ -25,7 +25,7 @@ from tts.layers.cbhg import CbhgConfig
 from tts.layers.masking import length_mask
 from tts.layers.postnet import PostNetConfig
 from tts.layers.reference_encoder import ReferenceEncoder, ReferenceEncoderConfig
-from tts.layers.style import GstConfig, ProsodyConfig, VaeConfig, kl_by_dimension, kl_terms, sampled
+from tts.layers.style import GstConfig, ProsodyConfig, VaeConfig, kl_by_dimension, kl_terms, latent_summary, sampled
 from tts.models import LoadedModel
 from tts.registry import load_system
 from tts.synthesis import Line, Voice
@@ -477,11 +477,25 @@ def test_divergence_equals_that_of_a_monte_carlo_estimate():
 
 
 def test_free_bits_cost_nothing_and_active_dimensions_are_counted():
-    mean, log_variance = torch.tensor([[2.0, 0.1, 0.0], [2.0, -0.1, 0.0]]), torch.zeros(2, 3)
+    mean, log_variance = torch.tensor([[2.0, 0.2, 0.0], [2.0, -0.2, 0.0]]), torch.zeros(2, 3)
     terms = kl_terms(mean, log_variance, free_bits=0.0)
-    assert terms["kl"] == pytest.approx(2.005)
-    assert terms["active_units"] == 1
+    assert terms["kl"] == pytest.approx(2.02)
+    assert terms["active_units"] == 1, "the first dimension is the same for all clips: it tells nothing of them"
     assert kl_terms(mean, log_variance, free_bits=0.5)["kl"] == pytest.approx(2 + 0.5 + 0.5)
+    summary = latent_summary(mean, log_variance)
+    assert summary == pytest.approx({"active_units": 1, "kl_00": 2.0, "kl_01": 0.02, "kl_02": 0})
+
+
+def test_validation_tells_of_latent_styles_over_all_clips_and_of_others_nothing():
+    network, batch = network_of(CONFIGS["vae"]), batch_of()
+    assert isinstance(network, Summarizing)
+    together, apart = network.summary([batch]), network.summary([single(batch, row) for row in range(3)])
+    assert tuple(together) == network.summary_names
+    assert apart == pytest.approx(together, abs=1e-5)
+    divergence = sum(value for name, value in together.items() if name.startswith("kl_"))
+    assert divergence == pytest.approx(network.loss(batch)["kl"].item(), abs=1e-5)
+    tokens = network_of(CONFIGS["gst"])
+    assert tokens.summary([batch]) == {} == dict.fromkeys(tokens.summary_names)
 
 
 def test_the_style_is_drawn_in_training_and_the_mean_otherwise():

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from tts.audio.files import read_audio
+from tts.audio.mel_definition import MelDefinition
+from tts.audio.prosody import PitchSettings, f0
 from tts.config import build
 from tts.corpora import demo
 from tts.corpora.demo_sentences import sentences
@@ -14,6 +16,7 @@ from tts.corpora.tools import Tools
 from tts.data.tables import PHONES, read_table
 from tts.errors import ConfigError, CorpusError
 from tts.phones import SILENCE
+from tts.text import espeak
 from tts.text.frontend import TextSettings, build_frontend, speakable
 
 RATE = 22050
@@ -47,6 +50,12 @@ def korean(tmp_path_factory):
     return folder, fetched(folder, sentences=12, language="ko")
 
 
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made_up") / "demo"
+    return folder, fetched(folder, sentences=6, speakers=[], made_speakers=6, styles=["neutral"])
+
+
 def test_every_speaker_and_style_speaks(english):
     _, recordings = english
     assert {each.speaker for each in recordings} == {"annie", "carl", "nils", "olga"}
@@ -54,7 +63,7 @@ def test_every_speaker_and_style_speaks(english):
     assert len({each.text for each in recordings}) == len({each.utterance_id for each in recordings}) == 24
 
 
-@pytest.mark.parametrize("corpus", ["english", "korean"])
+@pytest.mark.parametrize("corpus", ["english", "korean", "made_up"])
 def test_true_phones_are_those_of_the_ipa_front_end(corpus, request):
     folder, recordings = request.getfixturevalue(corpus)
     frontend = build_frontend(TextSettings(frontend="ipa"))
@@ -64,7 +73,7 @@ def test_true_phones_are_those_of_the_ipa_front_end(corpus, request):
         assert [row["phone"] for row in truth[each.utterance_id]] == list(speakable(words)), each.text
 
 
-@pytest.mark.parametrize("corpus", ["english", "korean"])
+@pytest.mark.parametrize("corpus", ["english", "korean", "made_up"])
 def test_true_phones_fill_each_clip(corpus, request):
     folder, recordings = request.getfixturevalue(corpus)
     truth = true_phones(folder)
@@ -75,6 +84,15 @@ def test_true_phones_fill_each_clip(corpus, request):
         assert ends[:-1] == starts[1:]
         assert ends[-1] == pytest.approx(len(read_audio(each.audio, sample_rate=RATE, stated_rate=RATE)) / RATE)
         assert all((row["phone"] == SILENCE) == (row["word"] == "") for row in rows)
+
+
+def test_korean_sentences_are_jamo_to_the_korean_front_end():
+    frontend = build_frontend(TextSettings(frontend="korean"))
+    texts = [frontend.normalize(each, "ko") for each in sentences("ko", 300, seed=0)]
+    said = [speakable(words) for words in frontend.pronounce(texts, "ko")]
+    assert all(len(phones) > 5 for phones in said)
+    jamo = {phone for phones in said for phone in phones} - {SILENCE}
+    assert 40 < len(jamo) <= 46
 
 
 def test_true_silences_are_quieter_than_phones(english):
@@ -101,6 +119,33 @@ def test_more_sentences_leave_the_first_ones_as_they_are(tmp_path, english):
     assert all(more[name] == fewer[name] for name in wavs)
 
 
+def test_speakers_who_are_made_up_sound_different_and_fewer_are_the_first_of_more(tmp_path, made_up):
+    folder, recordings = made_up
+    assert [each.speaker for each in recordings] == [f"made-{number:03d}" for number in range(6)]
+    voices = {each: demo._made_voice(each) for each in range(200)}
+    assert len(set(voices.values())) == 200
+    assert all(0.84 <= each.tract <= 1.2 for each in voices.values())
+    fetched(tmp_path / "fewer", sentences=2, speakers=[], made_speakers=2, styles=["neutral"])
+    fewer = contents(tmp_path / "fewer")
+    for name in ("made-000-neutral-00000.wav", "made-001-neutral-00001.wav"):
+        assert fewer[name] == contents(folder)[name]
+
+
+def test_a_longer_tract_is_lower_by_as_much_in_the_same_time(tmp_path):
+    said = "Why are you always in such a hurry?"
+    plain = espeak.speak(said, espeak.Manner("en-us"))
+    longer = demo._slower(plain, 1.25)
+    assert len(longer.waveform) == pytest.approx(1.25 * len(plain.waveform), abs=1)
+    assert [each.end for each in longer.phones] == pytest.approx([1.25 * each.end for each in plain.phones], abs=1)
+    assert [each.start for each in longer.phones[1:]] == [each.end for each in longer.phones[:-1]]
+    definition = MelDefinition(
+        sample_rate=RATE, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0
+    )
+    settings = PitchSettings(f_min=50.0, f_max=500.0)
+    low, high = (f0(each.waveform / 32768, definition, settings) for each in (longer, plain))
+    assert np.median(low[low > 0]) == pytest.approx(np.median(high[high > 0]) / 1.25, rel=0.03)
+
+
 def test_without_noise_pauses_are_zeros(tmp_path):
     (recording,) = fetched(tmp_path / "silent", sentences=1, noise_db=None, speakers=["carl"], styles=["calm"])
     assert recording.utterance_id == "carl-calm-00000"
@@ -118,7 +163,16 @@ def test_fewer_sentences_are_the_beginning_of_more():
 
 
 @pytest.mark.parametrize(
-    "settings", [{"speakers": ["anni"]}, {"styles": []}, {"sentences": 0}, {"language": "xx"}, {"sentence": 3}]
+    "settings",
+    [
+        {"speakers": ["anni"]},
+        {"speakers": []},
+        {"made_speakers": -1},
+        {"styles": []},
+        {"sentences": 0},
+        {"language": "xx"},
+        {"sentence": 3},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(settings):
     with pytest.raises(ConfigError, match=r"corpora\.demo"):

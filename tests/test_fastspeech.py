@@ -195,8 +195,21 @@ def test_speakers_and_styles_change_durations_and_mel(name):
 
 @pytest.mark.parametrize("scale", [0, -1.0, float("nan"), torch.tensor([[1.0, 0.0]]), torch.tensor([[float("inf")]])])
 def test_factors_are_positive(scale):
-    with pytest.raises(ValueError, match="duration_scale must be a positive number"):
+    with pytest.raises(ConfigError, match="duration_scale must be a positive number"):
         Controls(duration_scale=scale)
+
+
+def test_semitones_and_decibels_are_factors_on_hertz_and_energy():
+    assert Controls.of(pitch_semitones=12, energy_db=20) == Controls(pitch_scale=2.0, energy_scale=10.0)
+    both = Controls.of(pitch_scale=1.5, pitch_semitones=-12, energy_scale=0.1, energy_db=6.0206, duration_scale=0.8)
+    assert (both.pitch_scale, both.energy_scale, both.duration_scale) == pytest.approx((0.75, 0.2, 0.8))
+    with pytest.raises(ConfigError, match="energy_scale must be a positive number, not nan"):
+        Controls.of(energy_db=float("nan"))
+
+
+def test_sentences_have_no_greatest_length():
+    network, batch = network_of(), batch_of((3000,))
+    assert speak(network, batch).mel_lengths.item() >= 3000
 
 
 @pytest.mark.parametrize("name", ["pitch", "energy"])

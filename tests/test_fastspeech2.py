@@ -93,6 +93,8 @@ def network_of(config: Config, inventory: Inventory = INVENTORY, seed: int = 0) 
             if not quantity.scale.standardized:  # as a trained network: near what is usual
                 quantity.predictor.output.weight.mul_(0.01)
                 quantity.predictor.output.bias[0] = quantity.scale.to_target(torch.tensor([[usual]]), [0]).item()
+        if network.speaker_vectors is not None:  # which begins by hearing nothing
+            network.speaker_vectors.projection.weight.normal_(std=0.05)
     return network.eval()
 
 
@@ -258,6 +260,9 @@ def test_energy_scale_leaves_pitch_and_durations_alone(config):
     assert torch.equal(louder.durations, plain.durations)
     assert torch.allclose(louder.energy, plain.energy * 2, rtol=1e-6)
     assert not torch.allclose(louder.mel, plain.mel)
+    heard = length_mask(plain.mel_lengths, plain.mel.shape[1])
+    ratio = (louder.mel.exp().norm(dim=-1) / plain.mel.exp().norm(dim=-1))[heard]
+    torch.testing.assert_close(ratio, torch.full_like(ratio, 2.0), rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("level", ["phone", "frame"])
@@ -353,6 +358,25 @@ def test_the_nearest_speaker_is_the_one_at_the_smallest_angle():
     space = network_of(tiny(speaker="vector")).speaker_vectors
     assert space.nearest(space.means.flip(0)).tolist() == [1, 0]
     assert space.nearest(0.7 * space.means[:1] + 0.3 * space.means[1:]).tolist() == [0]
+
+
+def test_directions_that_no_training_speaker_has_stay_silent():
+    network = FastSpeech2(tiny(speaker="vector"), INVENTORY)
+    batch = dataclasses.replace(batch_of(), speaker_vectors=torch.eye(SPEAKER_VECTOR_SIZE)[:3])
+    network.loss(batch)["mel"].backward()
+    moved = network.speaker_vectors.projection.weight.grad.abs().sum(dim=0) > 0
+    assert moved.tolist() == [True] * 3 + [False] * (SPEAKER_VECTOR_SIZE - 3)
+    assert not network.speaker_vectors.projection.weight.any()
+
+
+def test_moments_of_all_are_those_of_every_speaker_alike():
+    moments = network_of(tiny()).variance.pitch.scale.moments
+    quantity = dataclasses.replace(tiny().variance.pitch, moments="all")
+    config = dataclasses.replace(tiny(), variance=dataclasses.replace(tiny().variance, pitch=quantity))
+    together = network_of(config).variance.pitch.scale.moments
+    draws = torch.distributions.Normal(*moments.unbind(-1)).sample((200_000,))
+    assert torch.equal(together[0], together[1])
+    torch.testing.assert_close(together[0], torch.stack((draws.mean(), draws.std())), atol=0.01, rtol=0)
 
 
 def test_in_training_each_clip_brings_its_own_vector():

@@ -26,6 +26,8 @@ from pipeline.scores_table import show_comparison, show_scores
 from tts.audio.files import write_wav
 from tts.data.tables import write_table
 from tts.errors import ConfigError, CorpusError, DataError
+from tts.metrics.measurable import NotMeasurableError
+from tts.metrics.speakers import KnownVoices
 
 QUICK = ("mcd_db", "vuv_error", "mel_l1", "mr_stft")
 
@@ -202,6 +204,16 @@ class TestVoices:
         assert found["b1"].own is None
         assert found["c1"].own is None
         assert len(found["c1"].others) == 2
+
+    def test_a_clip_is_told_apart_where_its_speaker_is_the_most_similar(self):
+        own, other, third = np.eye(3, dtype=np.float32)
+        voices = KnownVoices(own, (other, third))
+        assert voices.accuracy(np.float32([0.9, 0.8, 0])) == 1
+        assert voices.accuracy(np.float32([0.7, 0.8, 0])) == 0
+        with pytest.raises(NotMeasurableError, match="no other recording of the speaker"):
+            KnownVoices(None, (other,)).accuracy(own)
+        with pytest.raises(NotMeasurableError, match="no other speaker"):
+            KnownVoices(own, ()).accuracy(own)
 
 
 OURS = {"mcd_db": {f"s{n}": 4.0 + n for n in range(8)}, "stoi": {f"s{n}": 0.9 for n in range(8)}}

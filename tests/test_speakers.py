@@ -19,8 +19,9 @@ import tts.speakers.weights
 from pipeline.clips import Clip
 from pipeline.incremental import Rejected, map_cached
 from pipeline.parallel import ThisProcess
-from pipeline.params import load_params
+from pipeline.params import VoiceSettings, load_params
 from pipeline.paths import Paths
+from pipeline.speaking import by_speaker, draw_utterances
 from pipeline.training import content_of, read_run
 from pipeline.vectors import reference_vector, vector_of, write_vectors
 from pipeline.yaml import read_yaml
@@ -307,6 +308,8 @@ def saved_model(folder, speaker, inventory):
     network = fastspeech2.FastSpeech2(config_of(speaker), inventory)
     with torch.no_grad():
         network.variance.durations.output.bias.fill_(2.0)
+        if network.speaker_vectors is not None:  # which begins by hearing nothing
+            network.speaker_vectors.projection.weight.normal_(std=0.05)
     folder.mkdir()
     plain = to_plain(config_of(speaker))
     export_model(folder, network, system="acoustic/fastspeech2", model=plain, inventory=inventory, training={})
@@ -387,6 +390,32 @@ class TestRuns:
     def test_without_vectors_it_says_how_to_compute_them(self, paths):
         with pytest.raises(DataError, match=r"speakers/vectors\.parquet is missing; .*`tts vectors`"):
             read_run(load_params(paths.root), paths, "toy")
+
+    def test_a_voice_speaks_as_anyone_of_a_corpus_by_their_vectors(self, paths, vectors, features, inventory):
+        shutil.copytree(vectors, paths.vectors("demo"))
+        only_ann = replace(inventory, speakers=("ann",))
+        rows = draw_utterances(paths.index("demo"), only_ann, limit=20, split="train", by_anyone=True)
+        assert {row["speaker"] for row in rows} == {"ann", "bob"}
+        voice = VoiceSettings(corpus="demo", acoustic="toy", vocoder="toy", speaker="vector")
+        means = features.speaker_vectors.means(["ann", "bob"])
+        for row, told in zip(rows, by_speaker(rows, voice, paths), strict=True):
+            assert told["speaker"] == tuple(means[row["speaker"]].tolist())
+            assert told["utterance_id"] == row["utterance_id"]
+        assert by_speaker(rows, replace(voice, speaker="name"), paths) == rows
+
+    def test_a_voice_by_vectors_wants_a_corpus_that_has_them(self, paths):
+        values = json.loads((paths.root / "params.yaml").read_text())
+        voice = {"acoustic": "toy", "vocoder": "sound", "corpus": "demo", "speaker": "vector"}
+        sound = {"sound": to_plain(settings(system="vocoders/griffin_lim", corpus="demo", model={}))}
+        run = values["run"] | {"voices": {"any": voice}}
+        written = values | {"run": run, "runs": values["runs"] | sound, "voices": {"any": voice}}
+        (paths.root / "params.yaml").write_text(json.dumps(written))
+        with pytest.raises(ConfigError, match=r"voices\.any\.speaker is 'vector'.*name it in run\.speaker_vectors"):
+            load_params(paths.root)
+        (paths.root / "params.yaml").write_text(json.dumps(written | {"run": run | {"speaker_vectors": ["demo"]}}))
+        assert load_params(paths.root).voice("any").speaker == "vector"
+        with pytest.raises(ValueError, match="an end-to-end voice knows its speakers by name"):
+            VoiceSettings(corpus="demo", end_to_end="toy", speaker="vector")
 
 
 # Speaking

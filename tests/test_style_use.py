@@ -15,6 +15,7 @@ from pipeline.evaluation import Plan
 from pipeline.parallel import ThisProcess
 from pipeline.params import VoiceSettings, load_params
 from pipeline.paths import Paths
+from pipeline.report_curves import read_curve
 from pipeline.report_styles import found_by_nearest, principal, style_part
 from pipeline.speaking import VoiceFolders, draw_utterances, in_style, speak_utterances
 from pipeline.style_space import STYLES as TABLE
@@ -103,6 +104,13 @@ def folders(paths):
     return VoiceFolders(paths.model("learned"), paths.model("sound"), "cpu")
 
 
+def test_the_curve_tells_of_each_latent_dimension(paths):
+    curve = read_curve(paths.run_curve("learned"))
+    nats = [curve[f"validation_kl_{dimension:02d}"][-1][1] for dimension in range(TINY_MODEL["vae"]["dims"])]
+    assert sum(nats) == pytest.approx(curve["validation_kl"][-1][1], rel=0.2), "a mean over clips and one over batches"
+    assert 0 <= curve["validation_active_units"][-1][1] <= len(nats)
+
+
 def say(paths, output, *options):
     done = run_in(paths.root, "say", "A bad cab.", "-o", str(output), "--speaker", "ann", *options)
     assert done.exit_code == 0, done.output
@@ -144,6 +152,8 @@ class TestSay:
             (("--style-reference", "none.wav"), "none.wav: does not exist"),
             (("--style-token", "1=1"), "the voice's style is no weights of tokens but a latent vector"),
             (("--style", "calm", "--style-dimension", "6=1"), "no dimension 6; there are 0 to 5"),
+            (("--style", "calm", "--energy-db", "3"), "energy_scale 1.41254 has no effect on tacotron2"),
+            (("--style", "calm", "--pitch-semitones", "nan"), "pitch_scale must be a positive number, not nan"),
         ],
     )  # fmt: skip
     def test_what_cannot_be_said_is_one_line_and_no_file(self, paths, tmp_path, options, message):

@@ -115,7 +115,12 @@ class TestSay:
     def test_one_speaker_and_style_need_no_name(self, tmp_path):
         alone = dataclasses.replace(INVENTORY, speakers=("ann",), styles=("calm",))
         write_models(tmp_path / "a", tmp_path / "v", inventory=alone)
-        assert len(Synthesizer.load(tmp_path / "a", tmp_path / "v", Letters()).say("hello", language="en"))
+        synthesizer = Synthesizer.load(tmp_path / "a", tmp_path / "v", Letters())
+        assert len(synthesizer.say("hello", language="en"))
+        with pytest.raises(ConfigError, match=r"the voice has: calm; a voice learns more where the corpus labels them"):
+            synthesizer.say("hello", language="en", style="lively")
+        with pytest.raises(ConfigError, match=r"'lively' is unknown; .* learns more"):
+            synthesizer.say("hello", language="en", style={"calm": 0.5, "lively": 0.5})
 
     def test_a_voice_without_silence_speaks_without_pauses(self, tmp_path):
         symbols = tuple(each for each in SYMBOLS if each != "sil")

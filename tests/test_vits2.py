@@ -206,5 +206,5 @@ def test_controls_that_it_does_not_have_are_refused(control):
 
 
 def test_noise_below_nothing_is_refused():
-    with pytest.raises(ValueError, match="noise_scale must be 0 or a positive number, not -1"):
+    with pytest.raises(ConfigError, match="noise_scale must be 0 or a positive number, not -1"):
         Controls(noise_scale=-1.0)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from tts.audio.mel_definition import MelDefinition
+from tts.errors import ConfigError
 
 if TYPE_CHECKING:  # what only names these types need not wait for torch
     import numpy as np
@@ -165,6 +166,9 @@ class Controls(_OnDevice):
         duration_scale: factor on time, or [batch, phones]; 2 is half the speed.
         noise_scale: how far end-to-end systems may stray from what is most expected, 0 = not at all; None = as far as
             each does by itself.
+
+    Raises:
+        ConfigError: a factor is not positive and finite.
     """
 
     pitch_scale: float | Tensor = 1.0
@@ -178,9 +182,28 @@ class Controls(_OnDevice):
             low, high = self._span(name)
             if not 0 < low <= high < float("inf"):
                 found = f"{low:g}" if low == high else f"{low:g} to {high:g}"
-                raise ValueError(f"{name} must be a positive number, not {found}")
+                raise ConfigError(f"{name} must be a positive number, not {found}")
         if self.noise_scale is not None and not 0 <= self.noise_scale < float("inf"):
-            raise ValueError(f"noise_scale must be 0 or a positive number, not {self.noise_scale:g}")
+            raise ConfigError(f"noise_scale must be 0 or a positive number, not {self.noise_scale:g}")
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        pitch_scale: float = 1.0,
+        pitch_semitones: float = 0.0,
+        energy_scale: float = 1.0,
+        energy_db: float = 0.0,
+        duration_scale: float = 1.0,
+        noise_scale: float | None = None,
+    ) -> Controls:
+        """Give controls where pitch and energy are in the units of music and sound too: 12 semitones double F0.
+
+        Raises:
+            ConfigError: a factor is not positive and finite.
+        """
+        pitch, energy = pitch_scale * 2 ** (pitch_semitones / 12), energy_scale * 10 ** (energy_db / 20)
+        return cls(pitch, energy, duration_scale, noise_scale)
 
     def changed(self, *names: str) -> dict[str, float]:
         """Give the largest factor of each of these controls that is not 1 throughout."""
@@ -287,6 +310,20 @@ class Finishing(Protocol):
 
     def finish(self, batches: Iterable[AcousticBatch]) -> None:
         """Take it; every training clip is in one batch."""
+        ...
+
+
+@runtime_checkable
+class Summarizing(Protocol):
+    """A network that has more to tell of validation clips than the means of its loss terms."""
+
+    @property
+    def summary_names(self) -> tuple[str, ...]:
+        """Names of what it tells."""
+        ...
+
+    def summary(self, batches: Iterable[AcousticBatch]) -> dict[str, float]:
+        """Tell it of all clips together; it goes before loss terms of the same name."""
         ...
 
 

@@ -141,7 +141,8 @@ class Voice:
     def speak(self, lines: Sequence[Line], *, controls: Controls = _NEUTRAL, seed: int = 0) -> list[Speech]:
         """Say several lines; each sounds as it would alone, and the same each time.
 
-        Whoever is given by a vector has the mean and range of pitch of the known speaker who is nearest.
+        Whoever is given by a vector has the mean and range of pitch of the known speaker who is nearest, unless the
+        model learned pitch beside those of all speakers together.
 
         Args:
             lines: what to say.

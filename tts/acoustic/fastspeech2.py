@@ -7,10 +7,12 @@ Notable choices:
 - The network predicts ln F0 and ln energy, standardised by speaker, or another `target`, but every quantity goes in
   and out in Hz and linear energy: a pitch scale of 1.2 is 20 % in Hz.
 - The mel is predicted standardised; its loss is in units of the log-mel.
+- An energy scale of 2 is 6 dB of the mel too.
 - Padding is masked before every convolution: an item of a batch gives what it gives alone.
 - The ends of phones are rounded to frames, not the phones: scaled durations keep short phones and the total.
 - Speaker and style tables are added to the encoder's output; with one speaker or one style there is none. In place of
   the speakers' table, or beside it, a projection of speaker vectors may be: then it speaks as whom a vector describes.
+  How high strangers speak is for the vector to say, where pitch is standardised over all speakers (`moments: all`).
 
 Differs from the paper: pitch and energy are those of phones by default; voicing is predicted (a second output
 of the pitch predictor) instead of pitch being interpolated over unvoiced phones, so that they stay unvoiced;
@@ -26,7 +28,8 @@ have one more row, for phones that have none (2 * 256 parameters), and the pitch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import torch
@@ -210,15 +213,24 @@ class FastSpeech2(nn.Module):
     ) -> Spoken:
         """Speak padded phones [batch, phones]; controls act on what is predicted, not on what is given.
 
-        Speaker vectors [batch, SPEAKER_VECTOR_SIZE] may describe anyone; pitch then has the moments of `speaker_ids`.
+        The decoder hears of another energy, and moves the level of the mel by some of it only; here it moves by all.
+
+        Speaker vectors [batch, SPEAKER_VECTOR_SIZE] may describe anyone; pitch then has the moments of `speaker_ids`,
+        or with `moments: all` those of all.
         A style [batch, hidden] goes before its id.
         """
         if speaker_vectors is None and self.speaker_vectors is not None:
             speaker_vectors = rows_of(self.speaker_vectors.means, speaker_ids)
         hidden, mask = self._encode(phones, lengths, self._manner(speaker_ids, style_ids, speaker_vectors, style))
         minimum = mask if self.silence_id is None else mask & (phones != self.silence_id)
-        varied = self.variance(hidden, mask, speaker_ids=speaker_ids, minimum=minimum, given=given, controls=controls)
-        mel = masked(self._decode(varied)[-1], varied.mask)
+        vary = partial(self.variance, hidden, mask, speaker_ids=speaker_ids, minimum=minimum, given=given)
+        varied: _Varied = vary(controls=controls)
+        mel = self._decode(varied)[-1]
+        if given.energy is None and controls.changed("energy_scale"):
+            plain = self._decode(vary(controls=replace(controls, energy_scale=1.0)))[-1]
+            scale = _of_frames(controls.energy_scale, varied.durations, mel.shape[1])
+            mel = _at_level(mel, _level(plain) + torch.as_tensor(scale).to(mel).log())
+        mel = masked(mel, varied.mask)
         lengths = varied.durations.sum(dim=1)
         return Spoken(mel, lengths, varied.durations, varied.pitch.values, varied.energy.values)
 
@@ -363,6 +375,15 @@ def _of_frames(scale: float | Tensor, durations: Tensor, num_frames: int) -> flo
     return _repeated(scale, durations, num_frames) if isinstance(scale, Tensor) else scale
 
 
+def _level(mel: Tensor) -> Tensor:
+    """Level [batch, frames] of a log-mel: the logarithm of its norm."""
+    return 0.5 * torch.logsumexp(2 * mel, dim=-1)
+
+
+def _at_level(mel: Tensor, level: Tensor) -> Tensor:
+    return mel + (level - _level(mel)).unsqueeze(-1)
+
+
 def _pitch_moments(statistics: Statistics, config: QuantityConfig, speakers: tuple[str, ...]) -> Tensor:
     """Mean and standard deviation [speakers, 2] of ln(F0), or of F0 for a target that is no logarithm."""
     means, stds = statistics.pitch_mean, statistics.pitch_std
@@ -370,7 +391,15 @@ def _pitch_moments(statistics: Statistics, config: QuantityConfig, speakers: tup
         means, stds = statistics.pitch_hz_mean, statistics.pitch_hz_std
     if not means.keys() >= set(speakers):
         raise _lacking("pitch", config)
-    return torch.tensor([(means[name], stds[name]) for name in speakers])
+    moments = torch.tensor([(means[name], stds[name]) for name in speakers])
+    return _together(moments) if config.moments == "all" else moments
+
+
+def _together(moments: Tensor) -> Tensor:
+    """Each speaker's moments [speakers, 2] as those of all together, of whom each counts alike."""
+    mean, std = moments.double().unbind(-1)
+    variance = std.square().mean() + mean.var(correction=0)
+    return torch.stack((mean.mean(), variance.sqrt())).to(moments).repeat(len(moments), 1)
 
 
 def _energy_moments(statistics: Statistics, config: QuantityConfig) -> Tensor:

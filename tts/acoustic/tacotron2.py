@@ -30,6 +30,7 @@ parameters there and 28,874,625 here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 import torch
@@ -41,11 +42,19 @@ from tts.config import config
 from tts.interfaces import AcousticBatch, Inventory, System
 from tts.layers.attention import AdditiveAttention, Attended, AttentionConfig, Memory
 from tts.layers.attentive import AttentiveConfig, AttentiveModel, Decoded, frames_before
-from tts.layers.masking import MaskedBatchNorm1d, MaskedConv1d
+from tts.layers.masking import MaskedBatchNorm1d, MaskedConv1d, length_mask
 from tts.layers.postnet import PostNet, PostNetConfig
 from tts.layers.prenet import PreNet, require_prenet
 from tts.layers.recurrent import LstmState, run_lstm
-from tts.layers.style import GstConfig, TokenStyle, VaeConfig, VariationalStyle, kl_terms
+from tts.layers.style import (
+    GstConfig,
+    TokenStyle,
+    VaeConfig,
+    VariationalStyle,
+    kl_terms,
+    latent_names,
+    latent_summary,
+)
 from tts.losses.reconstruction import masked_mse
 
 
@@ -147,7 +156,8 @@ class Tacotron2(AttentiveModel):
 
         mel and mel_postnet: squared error in log-mel units; gate: cross-entropy of the end; guided: attention far from
         the diagonal; diagonality: attention near it, to be logged; with `style: vae` kl, the divergence of a clip in
-        nats, and active_units, the latent dimensions in use, to be logged.
+        nats, and active_units, the latent dimensions in use, to be logged; validation logs those of all clips together,
+        and the divergence of each dimension.
         """
         followed = self._follow(batch)
         named = zip(("mel", "mel_postnet"), followed.mels, strict=False)
@@ -156,6 +166,25 @@ class Tacotron2(AttentiveModel):
         if followed.posterior is not None:
             terms |= kl_terms(*followed.posterior, free_bits=self._free_bits)
         return terms
+
+    @property
+    def summary_names(self) -> tuple[str, ...]:
+        """Names of what `summary` gives; none without latent styles."""
+        return latent_names(self.style.dims) if isinstance(self.style, VariationalStyle) else ()
+
+    @torch.no_grad()
+    def summary(self, batches: Iterable[AcousticBatch]) -> dict[str, float]:
+        """Give active_units, the latent dimensions whose mean differs from clip to clip, and kl_00 on, nats of each."""
+        if not isinstance(self.style, VariationalStyle):
+            return {}
+        heard = [
+            self.style.posterior(
+                self._standard(batch.mel, length_mask(batch.mel_lengths, batch.mel.shape[1])), batch.mel_lengths
+            )
+            for batch in batches
+        ]
+        means, log_variances = (torch.cat(each) for each in zip(*heard, strict=True))
+        return latent_summary(means, log_variances)
 
 
 class _Encoder(nn.Module):

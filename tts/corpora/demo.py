@@ -10,7 +10,7 @@ import csv
 import io
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -29,15 +29,15 @@ from tts.corpora.trees import Tree
 from tts.data.tables import PHONES, write_table
 from tts.errors import CorpusError
 from tts.phones import SILENCE
-from tts.text.espeak import Manner, SpokenPhone, speak
+from tts.text.espeak import Manner, Speech, SpokenPhone, speak
 
-Speaker = Literal["anika", "annie", "carl", "michael", "nils", "olga"]
+NamedSpeaker = Literal["anika", "annie", "carl", "michael", "nils", "olga"]
 Style = Literal["neutral", "calm", "excited"]
 
 _LANGUAGE_VOICES = {"en": "en-us", "ko": "ko"}
 # Variants that speak en-us with the very same phones, without echo (closures stay exact zeros), without clipping, and
 # not by the Klatt synthesizer, whose noise differs from run to run.
-_SPEAKERS: dict[Speaker, Manner] = {
+_SPEAKERS: dict[NamedSpeaker, Manner] = {
     "anika": Manner("+anika", pitch=35, rate=150),
     "annie": Manner("+Annie", pitch=50, rate=175),
     "carl": Manner("", pitch=50, rate=170),
@@ -45,6 +45,15 @@ _SPEAKERS: dict[Speaker, Manner] = {
     "nils": Manner("+Nguyen", pitch=45, rate=180),
     "olga": Manner("+aunty", pitch=50, rate=160),
 }
+# Others of that kind, for speakers who are made up.
+_VARIANTS = (
+    "Alex", "belinda", "boris", "Denis", "f1", "grandma", "grandpa", "ian", "iven3", "iven4", "kaukovalta", "m1", "m3",
+    "m4", "m5", "m6", "m7", "m8", "marcelo", "Mario", "max", "Mike", "quincy", "rob", "robert", "shelby", "steph",
+    "travis", "victor", "zac",
+)  # fmt: skip
+_MADE_PITCHES, _MADE_RATES, _MADE_TRACTS = (25.0, 75.0), (150.0, 190.0), (0.84, 1.2)
+# Multiples of these fill a cube evenly, however many are taken (the powers of the root of x^4 = x + 1).
+_EVEN_STEPS = tuple(1.2207440846 ** -(axis + 1) for axis in range(3))
 # Added to pitch and range, multiplied to rate.
 _STYLES: dict[Style, tuple[int, int, float]] = {
     "neutral": (0, 0, 1.0),
@@ -62,6 +71,8 @@ class Config(ClipLimits):
     Attributes:
         language: of the sentences.
         speakers, styles: of the tables in this file; utterances take them in turn.
+        made_speakers: so many more, called made-000 and so on: each is a variant of espeak's voice with a pitch, a rate
+            and a length of the vocal tract of its own. Fewer of them are the first of more.
         sentences: number of utterances, each with its own text.
         noise_db: level of white noise below full scale, RMS; None leaves pauses exactly zero, which no microphone does.
         seed: of the order of sentences and of the noise.
@@ -69,17 +80,32 @@ class Config(ClipLimits):
 
     kind: Literal["demo"]
     language: Language = "en"
-    speakers: tuple[Speaker, ...] = Field(default=("annie", "carl", "nils", "olga"), min_length=1)
+    speakers: tuple[NamedSpeaker, ...] = ("annie", "carl", "nils", "olga")
+    made_speakers: int = Field(default=0, ge=0, le=1000)
     styles: tuple[Style, ...] = Field(default=("neutral", "calm", "excited"), min_length=1)
     sentences: int = Field(default=300, ge=1)
     noise_db: float | None = Field(default=-60.0, le=-20.0)
     seed: int = Field(default=0, ge=0)
 
+    def __post_init__(self) -> None:
+        """Refuse a corpus that nobody speaks."""
+        if not self.speakers and not self.made_speakers:
+            raise ValueError("speakers is empty and made_speakers is 0; name a speaker, or let some be made up")
+
+
+@dataclass(frozen=True)
+class _Voice:
+    """A speaker's manner, and the length of their vocal tract as a factor: formants and pitch fall by it."""
+
+    manner: Manner
+    tract: float = 1.0
+
 
 @dataclass(frozen=True)
 class _Utterance:
     utterance_id: str
-    speaker: Speaker
+    speaker: str
+    voice: _Voice
     style: Style
     text: str
 
@@ -115,16 +141,35 @@ def read(config: Config, raw: Tree) -> tuple[list[Recording], list[Dropped]]:
 
 
 def _utterances(config: Config) -> Iterator[_Utterance]:
-    speakers, styles = config.speakers, config.styles
+    voices, styles = _voices(config), config.styles
+    speakers = list(voices)
     for index, text in enumerate(sentences(config.language, config.sentences, seed=config.seed)):
         speaker = speakers[index % len(speakers)]
         style = styles[index // len(speakers) % len(styles)]
-        yield _Utterance(f"{speaker}-{style}-{index:05d}", speaker, style, text)
+        yield _Utterance(f"{speaker}-{style}-{index:05d}", speaker, voices[speaker], style, text)
+
+
+def _voices(config: Config) -> dict[str, _Voice]:
+    named = {name: _Voice(_SPEAKERS[name]) for name in config.speakers}
+    return named | {f"made-{number:03d}": _made_voice(number) for number in range(config.made_speakers)}
+
+
+def _made_voice(number: int) -> _Voice:
+    shares = [(0.5 + number * step) % 1 for step in _EVEN_STEPS]
+    pitch, rate, tract = (
+        low * (high / low) ** share
+        for share, (low, high) in zip(shares, (_MADE_PITCHES, _MADE_RATES, _MADE_TRACTS), strict=True)
+    )
+    variant = _VARIANTS[number % len(_VARIANTS)]
+    return _Voice(Manner(f"+{variant}", pitch=round(pitch), rate=round(rate)), tract)
 
 
 def _record(config: Config, folder: Path, utterance: _Utterance) -> list[dict[str, Any]]:
     """Write the clip of an utterance and give the rows of its phones."""
-    speech = speak(utterance.text, _manner(config.language, utterance.speaker, utterance.style))
+    tract = utterance.voice.tract
+    manner = _manner(config.language, utterance.voice.manner, utterance.style)
+    # A longer tract is a record that plays slower: speaking faster by as much keeps the time.
+    speech = _slower(speak(utterance.text, replace(manner, rate=round(manner.rate * tract))), tract)
     edge = round(_EDGE_SECONDS * speech.sample_rate)
     waveform = np.pad(speech.waveform, edge).astype(np.float64)
     if config.noise_db is not None:
@@ -135,15 +180,29 @@ def _record(config: Config, folder: Path, utterance: _Utterance) -> list[dict[st
     return _rows(utterance.utterance_id, _with_edges(speech.phones, edge), speech.sample_rate)
 
 
-def _manner(language: Language, speaker: Speaker, style: Style) -> Manner:
-    voice = _SPEAKERS[speaker]
+def _manner(language: Language, speaker: Manner, style: Style) -> Manner:
     pitch, pitch_range, rate = _STYLES[style]
     return Manner(
-        _LANGUAGE_VOICES[language] + voice.voice,
-        pitch=voice.pitch + pitch,
-        range=voice.range + pitch_range,
-        rate=round(voice.rate * rate),
+        _LANGUAGE_VOICES[language] + speaker.voice,
+        pitch=speaker.pitch + pitch,
+        range=speaker.range + pitch_range,
+        rate=round(speaker.rate * rate),
     )
+
+
+def _slower(speech: Speech, factor: float) -> Speech:
+    """Speech that lasts `factor` times as long and is as much lower, as a record at another speed."""
+    if factor == 1:
+        return speech
+    import soxr  # here, because few corpora need it
+
+    waveform = soxr.resample(speech.waveform, 1.0, factor)
+    ends = [*(min(round(each.end * factor), len(waveform)) for each in speech.phones[:-1]), len(waveform)]
+    phones = (
+        replace(each, start=start, end=end)
+        for each, start, end in zip(speech.phones, [0, *ends[:-1]], ends, strict=True)
+    )
+    return Speech(waveform, speech.sample_rate, tuple(phones))
 
 
 def _with_edges(phones: tuple[SpokenPhone, ...], edge: int) -> list[tuple[str, int, int, str]]:

@@ -28,6 +28,8 @@ class SpeakerVectors(nn.Module):
     def __init__(self, hidden: int, inventory: Inventory) -> None:
         super().__init__()
         self.projection = nn.Linear(SPEAKER_VECTOR_SIZE, hidden)
+        # Directions in which no training speaker lies are never learned: for strangers they would be noise.
+        nn.init.zeros_(self.projection.weight)
         means = torch.zeros(len(inventory.speakers), SPEAKER_VECTOR_SIZE)
         if inventory.speaker_vectors is not None:
             means = torch.stack([torch.as_tensor(inventory.speaker_vectors[name]) for name in inventory.speakers])

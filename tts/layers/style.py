@@ -17,7 +17,10 @@ from tts.config import config
 from tts.layers.reference_encoder import ReferenceEncoder, ReferenceEncoderConfig
 
 _ACTIVE = 0.01
-"""Nats from which on a latent dimension is said to be in use."""
+"""Variance over clips of a latent dimension's posterior mean, from which on it is said to be in use.
+
+Burda et al. 2016, https://arxiv.org/abs/1509.00519, section 5.2.
+"""
 
 
 @config
@@ -224,10 +227,23 @@ def kl_by_dimension(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean(dim=0)
 
 
+def active_units(mean: Tensor) -> Tensor:
+    """Number of latent dimensions in use, of posterior means [clips, dims]; few clips tell it roughly."""
+    return (mean.detach().float().var(dim=0, correction=0) > _ACTIVE).float().sum()
+
+
 def kl_terms(mean: Tensor, log_variance: Tensor, *, free_bits: float) -> dict[str, Tensor]:
-    """Terms kl, the divergence of a clip in nats beyond what is free, and active_units, the dimensions in use."""
+    """Terms kl, the divergence of a clip in nats, no dimension's below what is free, and active_units in the batch."""
     divergence = kl_by_dimension(mean.float(), log_variance.float())
-    return {
-        "kl": divergence.clamp(min=free_bits).sum(),
-        "active_units": (divergence.detach() > _ACTIVE).float().sum(),
-    }
+    return {"kl": divergence.clamp(min=free_bits).sum(), "active_units": active_units(mean)}
+
+
+def latent_names(dims: int) -> tuple[str, ...]:
+    """Names of what `latent_summary` gives."""
+    return ("active_units", *(f"kl_{dimension:02d}" for dimension in range(dims)))
+
+
+def latent_summary(mean: Tensor, log_variance: Tensor) -> dict[str, float]:
+    """Dimensions in use, and the divergence of each in nats, of the posteriors [clips, dims] of all clips together."""
+    values = torch.cat((active_units(mean).view(1), kl_by_dimension(mean.float(), log_variance.float())))
+    return dict(zip(latent_names(mean.shape[1]), values.tolist(), strict=True))

@@ -102,6 +102,8 @@ class QuantityConfig:
             speaker, as standard deviations from the mean. Losses are squared in these units: those of "none" are large.
         embedding: a table over bins of the value, or a convolution over the values, both of the value or logarithm
             that the target is of, always standardised.
+        moments: by which values are standardised, of each speaker or of all together; those of a speaker are unknown
+            where a speaker vector describes someone whom the model does not know by name. Energy has those of all.
         bins: of the table; the convolution has none.
         bin_range: standard deviations from the mean between which the bins lie; those at both ends are open.
         predictor: of the value.
@@ -109,6 +111,7 @@ class QuantityConfig:
 
     target: Target = "log+zscore"
     embedding: Literal["bins", "convolution"] = "bins"
+    moments: Literal["speaker", "all"] = "speaker"
     bins: int = Field(default=256, gt=2)
     bin_range: tuple[float, float] = _BIN_RANGE
     predictor: PredictorConfig = Field(default_factory=PredictorConfig)

@@ -153,6 +153,7 @@ class _Comparison:
             "cer": lambda: character_error_rate(self._said, self._heard),
             "speaker_similarity": lambda: self._voices.similarity(self._vector),
             "speaker_similarity_other": lambda: self._voices.similarity_other(self._vector),
+            "speaker_accuracy": lambda: self._voices.accuracy(self._vector),
         }
 
     @property

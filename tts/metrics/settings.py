@@ -29,6 +29,7 @@ MetricName = Literal[
     "cer",
     "speaker_similarity",
     "speaker_similarity_other",
+    "speaker_accuracy",
     "real_time_factor",
 ]
 
@@ -37,12 +38,15 @@ METRICS: tuple[MetricName, ...] = MetricName.__args__  # type: ignore[attr-defin
 
 HIGHER_IS_BETTER = frozenset(
     (
-        *("log_f0_correlation", "stoi", "estoi", "pesq", "wv_mos", "speaker_similarity"),
+        *("log_f0_correlation", "stoi", "estoi", "pesq", "wv_mos", "speaker_similarity", "speaker_accuracy"),
         *("dnsmos_ovrl", "dnsmos_sig", "dnsmos_bak", "dnsmos_p808"),
     )
 )
 
-_ON_REQUEST = ("pesq", "wv_mos", "wer", "cer", "speaker_similarity", "speaker_similarity_other")
+SPEAKER_METRICS: tuple[MetricName, ...] = ("speaker_similarity", "speaker_similarity_other", "speaker_accuracy")
+"""What compares a clip with speakers."""
+
+_ON_REQUEST = ("pesq", "wv_mos", "wer", "cer", *SPEAKER_METRICS)
 """They take long, or need what is not installed with the rest."""
 
 USUAL_METRICS: tuple[MetricName, ...] = tuple(name for name in METRICS if name not in _ON_REQUEST)

@@ -53,6 +53,14 @@ class KnownVoices:
             raise NotMeasurableError("there is no other speaker to compare with")
         return max(cosine(vector, other) for other in self.others)
 
+    def accuracy(self, vector: Vector) -> float:
+        """1 where the clip is more similar to its speaker than to any other, else 0.
+
+        Raises:
+            NotMeasurableError: the speaker has no other recording, or there is no other speaker.
+        """
+        return float(self.similarity(vector) > self.similarity_other(vector))
+
 
 def cosine(ours: Floats, theirs: Floats) -> float:
     """Cosine of the angle between two vectors [size]; 1 = of one direction."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from tts.errors import ConfigError
-from tts.interfaces import AcousticBatch, EndToEndBatch, Generating, Inventory, VocoderBatch
+from tts.interfaces import AcousticBatch, EndToEndBatch, Generating, Inventory, Summarizing, VocoderBatch
 from tts.losses.adversarial import discriminator_loss, feature_matching_loss, generator_loss, gradient_penalty
 from tts.training.freezing import Freezing, training_mode
 from tts.training.judging import Waveforms, at_rates_of, judge, judge_together
@@ -74,7 +74,8 @@ class Task(ABC):
     @property
     def validation_terms(self) -> tuple[str, ...]:
         """Names of terms that `validate` gives."""
-        return ("loss", *self._own_weights())
+        told = self.network.summary_names if isinstance(self.network, Summarizing) else ()
+        return tuple(dict.fromkeys(("loss", *self._own_weights(), *told)))
 
     def update(self, batches: Sequence[Batch], step: int) -> StepReport:
         """Make one optimizer step; weights do not move by a loss or gradient that is not finite, and the report tells.
@@ -108,6 +109,9 @@ class Task(ABC):
         for batch in map(self._moved, batches):
             terms = self._own_terms(network, batch)
             record.add(batch.utterance_ids, {"loss": weighted_sum(terms, weights), **terms})
+        if isinstance(network, Summarizing):
+            told = (batch for batch in map(self._moved, batches) if isinstance(batch, AcousticBatch))
+            return record.means() | network.summary(told)
         return record.means()
 
     def heaviest_step(self, first: int) -> int:
