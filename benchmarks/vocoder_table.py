@@ -6,8 +6,8 @@
 Run it in a project whose mels of the demo corpus are made (`make demo`, or `dvc repro mel@demo`). Trains the runs that
 `presets/demo_vocoders.yaml` builds, each for the same seconds of one core, with the trainer of `tts train`; speaks the
 mels of the test split, which none of them learned from, and measures what is spoken beside the recordings with the
-metrics of `evaluate`. Seconds are those that a core worked, so that others on the machine change little; so are those of
-the real-time factor. WaveGAN as published is left out: it is told no mel.
+metrics of `evaluate`. All seconds, those of real-time factors too, are what one core worked, so that others on the
+machine change little. WaveGAN as published is left out: it is told no mel.
 
 `MCD less Griffin-Lim's` is the mean of paired differences with its 95 % interval; below 0 throughout, a vocoder beats
 Griffin-Lim. A vocoder that does not needs more than these seconds. With `--folder`, models, sounds and rows are kept
@@ -66,18 +66,18 @@ class Row:
     Attributes:
         name: of its run.
         scores: by metric and clip.
+        real_time_factor: of one core; about 0 where recordings are only read.
         parameters: as it speaks; None where nothing was learned.
         steps: of training.
         seconds: of one core, that these took.
-        real_time_factor: of one core; about 0 where recordings are only read.
     """
 
     name: str
     scores: Mapping[str, Mapping[str, float]]
+    real_time_factor: float
     parameters: int | None = None
     steps: int | None = None
     seconds: float | None = None
-    real_time_factor: float | None = None
 
     def mean(self, metric: str) -> float:
         """Of all clips."""
@@ -169,7 +169,7 @@ def _against(row: Row, baseline: Row) -> str:
 def _costs(row: Row) -> list[str]:
     return [
         "" if row.parameters is None else f"{row.parameters:,}",
-        "" if row.real_time_factor is None else f"{row.real_time_factor:.3f}",
+        "" if row.name == RECORDINGS else f"{row.real_time_factor:.3f}",
         "" if row.steps is None else f"{row.steps:,}",
         "" if row.steps is None or row.seconds is None else f"{row.steps / row.seconds:.2f}",
     ]
@@ -262,7 +262,7 @@ class _Test:
         spoken = {clip: speak(clip) for clip in self.clips}
         seconds = time.process_time() - start
         factor = seconds * self.features.mel_definition.sample_rate / sum(map(len, spoken.values()))
-        return Row(name, self._scores(self.folder / name, spoken), real_time_factor=factor)
+        return Row(name, self._scores(self.folder / name, spoken), factor)
 
     def _scores(self, folder: Path, spoken: Mapping[str, Waveform]) -> dict[str, dict[str, float]]:
         """Scores by metric and clip; the sounds are kept."""

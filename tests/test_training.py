@@ -192,7 +192,10 @@ def test_settings_that_cannot_take_effect_are_refused(message):
         ({"warmup_steps": 10}, {0: 0.1, 9: 1.0, 50: 1.0}),
         ({"name": "cosine", "final_factor": 0.1}, {49: 0.55, 99: 0.1}),
         ({"name": "exponential", "decay": 0.5, "decay_every": 10}, {9: 1.0, 10: 0.5, 25: 0.25}),
-        ({"name": "multistep", "decay": 0.5, "milestones": [10, 40]}, {0: 1, 9: 1, 10: 0.5, 39: 0.5, 40: 0.25, 99: 0.25}),
+        (
+            {"name": "multistep", "decay": 0.5, "milestones": [10, 40]},
+            {0: 1, 9: 1, 10: 0.5, 39: 0.5, 40: 0.25, 99: 0.25},
+        ),
         ({"name": "multistep", "decay": 0.1, "milestones": [3], "warmup_steps": 4}, {1: 0.5, 6: 1.0, 7: 0.1}),
         ({"name": "noam", "warmup_steps": 4}, {0: 0.25, 3: 1.0, 15: 0.5, 63: 0.25}),
     ],
