@@ -200,11 +200,11 @@ def test_one_segment_is_learned(name, steps, lr, goal):
 
 
 @pytest.mark.parametrize("name", TRAINED)
-@pytest.mark.parametrize("epsilon", [0.0, 1e-9])
-def test_silence_is_a_segment_like_any_other(name, epsilon):
+def test_silence_is_a_segment_like_any_other(name):
     system, settings, definition = TRAINED[name]
+    exactly_silent = dataclasses.replace(definition, magnitude_epsilon=0.0)
     torch.manual_seed(0)
-    network = system.build(settings, Inventory(mel=dataclasses.replace(definition, magnitude_epsilon=epsilon))).train()
+    network = system.build(settings, Inventory(mel=exactly_silent)).train()
     waveform, mel = torch.zeros(1, 256 * 16), torch.full((1, 80, 16), math.log(1e-5))
     batch = VocoderBatch(("silence",), mel, waveform)
     terms = network.loss(batch) if system.task == "supervised" else network.loss(batch, network(mel))
