@@ -76,9 +76,9 @@ def _is_the_same_elsewhere(vocoder: nn.Module, definition: MelDefinition, contex
 
 def _speak(vocoder: nn.Module, mel: Tensor, *, first: int) -> Tensor:
     """Waveforms [batch, samples] of a mel whose first frame has this number in its utterance."""
-    if isinstance(vocoder, FromNoise):
-        return vocoder(mel, noise=vocoder.noise(range(first, first + mel.shape[2])))
-    waveforms: Tensor = vocoder(mel)
+    frames = range(first, first + mel.shape[2])
+    own = {"noise": vocoder.noise(frames)} if isinstance(vocoder, FromNoise) else {}
+    waveforms: Tensor = vocoder(mel, **own)
     return waveforms
 
 
