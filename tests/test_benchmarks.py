@@ -13,17 +13,23 @@ import soundfile
 import torch
 from conftest import ROOT
 from praatio import textgrid as praat
+from toys import settings as toy_settings
 
 from pipeline.parallel import ThisProcess
+from pipeline.training import Run
 from tts.alignment.utterances import serial_map
 from tts.audio.files import write_wav
 from tts.audio.prosody import f0
 from tts.audio.samples import to_float
+from tts.config import build
 from tts.corpora import demo_sentences
 from tts.data.tables import PHONES, read_table
 from tts.end_to_end.vits2 import TINY
 from tts.errors import AlignmentError
+from tts.interfaces import Inventory
+from tts.models import load_kind
 from tts.phones import SILENCE
+from tts.registry import load_system
 from tts.text.espeak import Speech, SpokenPhone
 
 HOURS = 0.005
@@ -43,8 +49,8 @@ sys.modules["feature_reading"] = feature_reading  # as a script finds what lies 
 sys.modules["made_speech"] = load("made_speech")
 sys.modules["training_references"] = training_references = load("training_references")
 features, full_size, training = load("features"), load("full_size"), load("training")
-metrics_order = load("metrics_order")
 end_to_end = load("end_to_end")
+metrics_order, vocoder_table, vocoders = load("metrics_order"), load("vocoder_table"), load("vocoders")
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +258,69 @@ class TestTraining:
             lengths = [length for batch in group for length in batch[4].tolist()]
             assert lengths == sorted(lengths, reverse=True)
         assert batches[0][6].shape[:2] == (16, batches[0][8])
+
+
+class TestVocoders:
+    def test_what_is_slower_than_real_time_speaks_in_two_rounds_only(self, monkeypatch):
+        costs = {"fast": 0.1, "hifigan_v1": 0.4, "slow": 9.0}
+        voices = {name: lambda mel, name=name: name for name in costs}
+        monkeypatch.setattr(vocoders, "_seconds", lambda speak, mel: costs[speak(mel)])
+        rounds = vocoders.timed(voices, torch.zeros(1, 80, 100), 3)
+        assert [list(each) for each in rounds] == [list(costs)[::-1], list(costs), ["hifigan_v1", "fast"]]
+        assert vocoders.ratios(rounds, "fast", "hifigan_v1") == pytest.approx([4, 4, 4])
+        lines = vocoders.table(rounds, list(costs), seconds=2.0)
+        assert "fast" in lines[0]
+        assert "0.0500 s per s of speech   4.00 (4.00 to 4.00, n = 3)" in lines[0]
+        assert "n = 2" in lines[2]
+
+    def test_the_difference_is_relative_to_the_loudest_sample(self):
+        wave = torch.tensor([[0.1, -0.5, 0.2]])
+        assert vocoders.difference(lambda _: wave, lambda _: wave, wave) == 0
+        assert vocoders.difference(lambda _: wave + 0.05, lambda _: wave, wave) == pytest.approx(0.1)
+
+
+class TestVocoderTable:
+    def test_rows_tell_who_beats_griffin_lim(self):
+        def row(name, mcd, **costs):
+            scores = {metric: dict.fromkeys("abcdef", 0.5) for metric in vocoder_table.METRICS}
+            return vocoder_table.Row(name, scores | {"mcd_db": dict(zip("abcdef", mcd, strict=True))}, 0.25, **costs)
+
+        base = row(vocoder_table.BASELINE, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
+        better = row("demo_good", [0.5, 1.5, 2.5, 3.5, 4.5, 5.5], parameters=12345, steps=300, seconds=60.0)
+        lines = vocoder_table.table([base, better])
+        assert len(lines) == 4
+        assert {line.count("|") for line in lines} == {lines[0].count("|")}
+        cells = [cell.strip() for cell in lines[3].split("|")]
+        assert cells[1:] == [
+            "demo_good", "0.500", "0.500", "3.000", "0.500", "-0.50 (-0.50 to -0.50)", "12,345", "0.250", "300", "5.00",
+            "",
+        ]  # fmt: skip
+        assert vocoder_table.figures([better])["demo_good"]["mcd_db"] == 3.0
+
+    def test_rows_are_kept_and_not_made_again(self, tmp_path):
+        row = vocoder_table.Row("a", {"mcd_db": {"x": 1.5}}, 0.5, steps=3)
+        made = []
+        for _ in range(2):
+            found = vocoder_table._kept(tmp_path / "a.json", lambda: made.append(1) or row)
+        assert (found, made) == (row, [1])
+
+    def test_the_clock_ends_the_training(self, tmp_path, recordings):
+        system = load_system("vocoders/neural_griffin_lim")
+        model = {"channels": 8, "intermediate": 8, "layers": 1}
+        run = toy_settings(
+            system="vocoders/neural_griffin_lim",
+            model=model,
+            loss_weights={"magnitude": 1, "convergence": 1, "mel": 1},
+            batch={"size": 2, "segment_frames": 16},
+            steps=vocoder_table.ENDLESS,
+        )
+        config, inventory = build(system.config, model, where="model"), Inventory(mel=recordings.mel_definition)
+        steps, seconds = vocoder_table.train(Run(run, system, config, recordings, inventory, None), tmp_path, seconds=0)
+        assert steps == 1
+        assert seconds > 0
+        network = load_kind(tmp_path, "vocoder").network
+        test = vocoder_table._Test(recordings, None, tuple(recordings.ids[:1]), tmp_path)
+        assert len(test.voice(network)(recordings.ids[0])) == len(recordings.mel(recordings.ids[0])) * 64
 
 
 def write_textgrid(path, intervals):

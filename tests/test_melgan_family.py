@@ -233,18 +233,24 @@ def test_the_sub_band_term_hears_a_band_that_the_full_band_hardly_does():
     assert changed["subband_stft"].item() == pytest.approx(0.25 + math.log(2) / 4, abs=0.02)
 
 
-def test_speaking_noise_is_the_same_in_every_item_and_at_every_length():
+def test_every_frame_has_its_own_normal_noise_wherever_a_mel_begins():
     network = speaking(TINY_PWG, pwg)
-    mel = noise(2, 80, 6)
-    drawn = network._noise(mel)
-    assert torch.equal(drawn[0], drawn[1])
-    assert torch.equal(network._noise(mel[..., :3])[0], drawn[0, :768])
+    drawn = network.noise(range(6))
+    assert drawn.shape == (1, 6 * 256)
+    assert torch.equal(network.noise(range(2, 5))[0], drawn[0, 2 * 256 : 5 * 256])
     assert drawn.mean().abs() < 0.1
     assert drawn.std().item() == pytest.approx(1, abs=0.05)
     torch.rand(1)  # the global generator plays no part
-    assert torch.equal(network._noise(mel), drawn)
+    assert torch.equal(network.noise(range(6)), drawn)
     other = speaking(dataclasses.replace(TINY_PWG, seed=1), pwg)
-    assert not torch.equal(other._noise(mel), drawn)
+    assert not torch.equal(other.noise(range(6)), drawn)
+
+
+def test_all_items_of_a_batch_speak_from_the_same_noise():
+    network, mel = speaking(TINY_PWG, pwg), noise(1, 80, 6)
+    both = network(mel.expand(2, -1, -1))
+    assert torch.equal(both[0], both[1])
+    assert torch.equal(both, network(mel.expand(2, -1, -1), noise=network.noise(range(6))))
 
 
 def test_training_noise_differs_between_items_and_follows_the_seed():

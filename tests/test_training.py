@@ -25,7 +25,7 @@ from tts.training.processes import ALONE
 from tts.training.record import Record
 from tts.training.schedules import lr_factor
 from tts.training.seeding import seed_everything
-from tts.training.settings import BatchSettings, ScheduleSettings
+from tts.training.settings import BatchSettings, OptimizerSettings, ScheduleSettings
 from tts.training.tasks import GeneratorTask
 from tts.training.trainer import Trainer
 from tts.training.updates import MovingAverage, Updater
@@ -168,6 +168,12 @@ SETTINGS_REFUSED = {
         "adversary": {"optimizer": {"lr": 1.0}, "objective": "hinge", "penalty": 10.0}
     },
     "decay has no effect on schedule cosine": {"schedule": {"name": "cosine", "decay": 0.5}},
+    "decay_every has no effect on schedule multistep": {
+        "schedule": {"name": "multistep", "decay": 0.5, "milestones": [3], "decay_every": 2}
+    },
+    "milestones, one at least, go with schedule multistep": {"schedule": {"milestones": [3]}},
+    "milestones must rise from 1 on": {"schedule": {"name": "multistep", "milestones": [5, 5]}},
+    "amsgrad has no effect on radam": {"optimizer": {"name": "radam", "lr": 1.0, "amsgrad": True}},
     "noam needs warmup_steps": {"schedule": {"name": "noam"}},
     "did you mean 'warmup_steps'": {"schedule": {"warm_up_steps": 3}},
 }
@@ -186,6 +192,11 @@ def test_settings_that_cannot_take_effect_are_refused(message):
         ({"warmup_steps": 10}, {0: 0.1, 9: 1.0, 50: 1.0}),
         ({"name": "cosine", "final_factor": 0.1}, {49: 0.55, 99: 0.1}),
         ({"name": "exponential", "decay": 0.5, "decay_every": 10}, {9: 1.0, 10: 0.5, 25: 0.25}),
+        (
+            {"name": "multistep", "decay": 0.5, "milestones": [10, 40]},
+            {0: 1, 9: 1, 10: 0.5, 39: 0.5, 40: 0.25, 99: 0.25},
+        ),
+        ({"name": "multistep", "decay": 0.1, "milestones": [3], "warmup_steps": 4}, {1: 0.5, 6: 1.0, 7: 0.1}),
         ({"name": "noam", "warmup_steps": 4}, {0: 0.25, 3: 1.0, 15: 0.5, 63: 0.25}),
     ],
 )
@@ -202,6 +213,22 @@ def test_the_learning_rate_follows_its_schedule_and_the_factors_of_names(acousti
     assert rates[-1] < 1e-9
     task.update([data.batch(0)], 2)
     assert [group["lr"] for group in task._updater._optimizer.param_groups] == pytest.approx([0.005, 0.001, 0.01])
+
+
+def test_with_amsgrad_the_second_moment_never_shrinks():
+    def moved(**values):
+        network = nn.Linear(1, 1, bias=False)
+        nn.init.zeros_(network.weight)
+        optimizer = build(OptimizerSettings, {"name": "adam", "lr": 1.0, "betas": [0.0, 0.5], **values}, where="")
+        made = Updater(network, optimizer, ScheduleSettings(), run=settings(), processes=ALONE)._optimizer
+        for gradient in (8.0, 1.0):
+            network.weight.grad = torch.full((1, 1), gradient)
+            made.step()
+        return -network.weight.item()
+
+    # Second moments are 32 and 16.5, to be divided by 0.5 and 0.75; the first step is 1 whatever the gradient.
+    assert moved() == pytest.approx(1 + 1 / (16.5 / 0.75) ** 0.5)
+    assert moved(amsgrad=True) == pytest.approx(1 + 1 / (32 / 0.75) ** 0.5)
 
 
 def test_accumulated_batches_weigh_as_one_large_one(acoustic, inventory):

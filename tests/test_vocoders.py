@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -196,6 +197,20 @@ def test_one_segment_is_learned(name, steps, lr, goal):
         optimizer.step()
         history.append(terms["mel"].item())
     assert min(history[-5:]) < goal < 0.5 * history[0]
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_silence_is_a_segment_like_any_other(name):
+    system, settings, definition = TRAINED[name]
+    exactly_silent = dataclasses.replace(definition, magnitude_epsilon=0.0)
+    torch.manual_seed(0)
+    network = system.build(settings, Inventory(mel=exactly_silent)).train()
+    waveform, mel = torch.zeros(1, 256 * 16), torch.full((1, 80, 16), math.log(1e-5))
+    batch = VocoderBatch(("silence",), mel, waveform)
+    terms = network.loss(batch) if system.task == "supervised" else network.loss(batch, network(mel))
+    sum(terms.values()).backward()
+    assert all(term.isfinite() for term in terms.values())
+    assert all(each.grad.isfinite().all() for each in network.parameters() if each.grad is not None)
 
 
 @pytest.mark.parametrize("name", GENERATORS)

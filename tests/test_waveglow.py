@@ -244,13 +244,14 @@ def test_speech_is_a_function_of_mel_sigma_and_seed():
     assert not torch.allclose(speak(sigma=0.3), first, atol=0.01)
 
 
-@torch.inference_mode()
-def test_a_longer_mel_begins_with_the_same_noise():
-    network = make(sigma=0.6, denoiser_strength=0.0)
-    assert torch.equal(network._noise(noise(1, 16, 7)), network._noise(noise(1, 16, 30))[:, : 7 * 32])
-    drawn = network._noise(noise(1, 16, 200))
+def test_every_frame_has_its_own_normal_noise_wherever_a_mel_begins():
+    network = make()
+    drawn = network.noise(range(200))
+    assert drawn.shape == (8, 200 * 32)
+    assert torch.equal(network.noise(range(7, 30)), drawn[:, 7 * 32 : 30 * 32])
     assert drawn.mean().abs() < 0.02
     assert drawn.std().item() == pytest.approx(1, abs=0.02)
+    assert not torch.equal(drawn[:, :32], drawn[:, 32:64])
 
 
 @torch.inference_mode()

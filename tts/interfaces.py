@@ -344,6 +344,19 @@ class Vocoder(Protocol):
 
 
 @runtime_checkable
+class FromNoise(Protocol):
+    """A vocoder that speaks from noise, of which each frame has its own, so that a piece sounds as in the whole."""
+
+    def noise(self, frames: range) -> Tensor:
+        """Noise of these frames of an utterance, as `__call__` takes it; a function of their numbers alone."""
+        ...
+
+    def __call__(self, mel: Tensor, lengths: Tensor | None = None, *, noise: Tensor | None = None) -> Tensor:
+        """Speak, as `Vocoder` says; without noise, that of frames that are the first of their utterances."""
+        ...
+
+
+@runtime_checkable
 class Generating(Protocol):
     """A vocoder that in training gives more than what it speaks, or what no mel led to."""
 

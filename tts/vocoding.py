@@ -10,9 +10,10 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tts.audio.mel_definition import MelDefinition
+from tts.interfaces import FromNoise
 
 Mel = npt.NDArray[np.float32]
 Waveform = npt.NDArray[np.float32]
@@ -46,8 +47,8 @@ def context_of(vocoder: nn.Module, definition: MelDefinition) -> Context | None:
         definition: of its mels.
 
     Returns:
-        None where pieces would not make the whole: it looks further than 128 frames, or draws noise that a frame would
-        have another of in a piece, as Griffin-Lim does.
+        None where pieces would not make the whole: it looks further than 128 frames, or starts from what depends on a
+        frame's place in the piece, as Griffin-Lim does.
     """
     num_frames = _FIRST_PROBE
     while num_frames <= _LAST_PROBE:
@@ -68,8 +69,17 @@ def _is_the_same_elsewhere(vocoder: nn.Module, definition: MelDefinition, contex
     levels = np.random.default_rng(0).uniform(-8, 0, (1, definition.n_mels, num_frames))
     mel = torch.tensor(levels, dtype=torch.float32, device=_device(vocoder))
     first, last = (each * definition.hop_length for each in (context.left + 1, num_frames - context.right))
-    here, earlier = vocoder(mel)[0, first:last], vocoder(mel[:, :, 1:])[0, first - definition.hop_length :]
+    here = vocoder(mel)[0, first:last]
+    earlier = _speak(vocoder, mel[:, :, 1:], first=1)[0, first - definition.hop_length :]
     return torch.allclose(here, earlier[: len(here)], atol=_SAME)
+
+
+def _speak(vocoder: nn.Module, mel: Tensor, *, first: int) -> Tensor:
+    """Waveforms [batch, samples] of a mel whose first frame has this number in its utterance."""
+    frames = range(first, first + mel.shape[2])
+    own = {"noise": vocoder.noise(frames)} if isinstance(vocoder, FromNoise) else {}
+    waveforms: Tensor = vocoder(mel, **own)
+    return waveforms
 
 
 def _device(vocoder: nn.Module) -> torch.device:
@@ -109,23 +119,23 @@ class LongVocoder:
         Together the waveforms are the one of the whole mel, but for rounding. Without a context, all comes at the end.
         """
         kept = np.empty((0, self.definition.n_mels), np.float32)
-        spoken, hop_length = 0, self.definition.hop_length  # frames of those kept
+        first, spoken, hop_length = 0, 0, self.definition.hop_length  # number of the first kept; frames spoken of them
         for mel, is_last in _with_last(mels):
             kept = np.concatenate((kept, mel))
             end = len(kept) if is_last else self._num_sure(len(kept))
             if end > spoken:
-                yield self._vocode(kept)[spoken * hop_length : end * hop_length]
+                yield self._vocode(kept, first)[spoken * hop_length : end * hop_length]
                 start = 0 if is_last or self.context is None else max(0, end - self.context.left)
-                kept, spoken = kept[start:], end - start
+                first, kept, spoken = first + start, kept[start:], end - start
 
     def _num_sure(self, num_frames: int) -> int:
         """Frames that nothing can change any more that comes after these."""
         return max(0, num_frames - self.context.right) if self.context else 0
 
     @torch.inference_mode()
-    def _vocode(self, mel: Mel) -> Waveform:
+    def _vocode(self, mel: Mel, first: int) -> Waveform:
         batch = torch.from_numpy(np.ascontiguousarray(mel.T))[None].to(_device(self._network))
-        waveform: Waveform = self._network(batch)[0].float().cpu().numpy()
+        waveform: Waveform = _speak(self._network, batch, first=first)[0].float().cpu().numpy()
         return waveform
 
 

@@ -163,7 +163,10 @@ def read_tensors(path: Path) -> Tensors:
         ) from error
     except safetensors.SafetensorError as error:
         if _is_pickled(path):
-            remedy = "pickled checkpoints are refused, since they can run code; export the model again"
+            remedy = (
+                "pickled checkpoints are refused, since they can run code; export the model again, or convert a public "
+                "one by `tts import-checkpoint`"
+            )
         else:
             remedy = "the file is cut off or damaged; copy it again, or export the model again"
         raise CheckpointError(f"{path}: is no safetensors file ({error}); {remedy}") from error

@@ -25,6 +25,9 @@ def lr_factor(settings: ScheduleSettings, step: int, *, steps: int) -> float:
         return settings.final_factor + (1 - settings.final_factor) * wave
     if settings.name == "exponential":
         return settings.decay ** ((step - warmup) // settings.decay_every)
+    if settings.name == "multistep":
+        passed = sum(step - warmup >= milestone for milestone in settings.milestones)
+        return float(settings.decay**passed)
     if (
         settings.name == "noam"
     ):  # Vaswani et al. 2017, https://arxiv.org/abs/1706.03762, equation 3, scaled to peak at 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, WrapValidator
@@ -27,6 +28,7 @@ class OptimizerSettings:
         eps: added to the root of the second moment.
         weight_decay: decoupled for adamw, in the gradient for the others; of no table whose rows have names (symbols,
             speakers, styles), so that rows of names that no clip has stay as they are.
+        amsgrad: the second moment never shrinks: Reddi et al. 2018, https://arxiv.org/abs/1904.09237; not of radam.
         lr_factors: factor on the learning rate by name pattern (fnmatch) of parameters; the first that matches counts.
     """
 
@@ -35,7 +37,13 @@ class OptimizerSettings:
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = Field(default=1e-8, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
+    amsgrad: bool = False
     lr_factors: dict[str, float] = Field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot take effect."""
+        if self.amsgrad and self.name == "radam":
+            raise ValueError("amsgrad has no effect on radam; remove it, or use adam")
 
 
 @config
@@ -44,17 +52,19 @@ class ScheduleSettings:
 
     Attributes:
         name: constant; cosine (to `final_factor` at the last step); exponential (`decay` every `decay_every` steps);
-            noam (inverse square root after the warm-up, 1 at its end).
+            multistep (`decay` at each of `milestones`); noam (inverse square root after the warm-up, 1 at its end).
         warmup_steps: linear from 0, 1 at the last of them.
         final_factor: of cosine.
-        decay, decay_every: of exponential, counted from the end of the warm-up.
+        decay, decay_every: of exponential, counted from the end of the warm-up; multistep takes the first of them.
+        milestones: of multistep, rising, counted likewise.
     """
 
-    name: Literal["constant", "cosine", "exponential", "noam"] = "constant"
+    name: Literal["constant", "cosine", "exponential", "multistep", "noam"] = "constant"
     warmup_steps: int = Field(default=0, ge=0)
     final_factor: float = Field(default=0.0, ge=0)
     decay: float = Field(default=1.0, gt=0)
     decay_every: int = Field(default=1, gt=0)
+    milestones: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse settings that cannot take effect."""
@@ -62,8 +72,14 @@ class ScheduleSettings:
             raise ValueError("schedule noam needs warmup_steps >= 1")
         if self.name != "cosine" and self.final_factor != 0:
             raise ValueError(f"final_factor has no effect on schedule {self.name}; remove it or use cosine")
-        if self.name != "exponential" and (self.decay, self.decay_every) != (1.0, 1):
+        if self.name not in ("exponential", "multistep") and self.decay != 1:
             raise ValueError(f"decay has no effect on schedule {self.name}; remove it or use exponential")
+        if self.name != "exponential" and self.decay_every != 1:
+            raise ValueError(f"decay_every has no effect on schedule {self.name}; remove it or use exponential")
+        if (self.name == "multistep") != bool(self.milestones):
+            raise ValueError("milestones, one at least, go with schedule multistep, and it with them")
+        if any(later <= earlier for earlier, later in pairwise((0, *self.milestones))):
+            raise ValueError(f"milestones must rise from 1 on, {list(self.milestones)} do not")
 
 
 @config

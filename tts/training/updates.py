@@ -170,8 +170,9 @@ def _optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.O
         for factor, named in _by_factor(network, settings)
         for decay, parameters in _by_decay(named, settings.weight_decay)
     ]
-    make = _OPTIMIZERS[settings.name]
-    return make(groups, lr=settings.lr, betas=settings.betas, eps=settings.eps, weight_decay=settings.weight_decay)
+    own = {"amsgrad": True} if settings.amsgrad else {}  # RAdam takes no such argument
+    make = partial(_OPTIMIZERS[settings.name], lr=settings.lr, betas=settings.betas, eps=settings.eps, **own)
+    return make(groups, weight_decay=settings.weight_decay)
 
 
 def _by_factor(network: nn.Module, settings: OptimizerSettings) -> Iterator[tuple[float, dict[str, nn.Parameter]]]:

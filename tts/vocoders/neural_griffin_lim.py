@@ -86,7 +86,7 @@ class NeuralGriffinLim(nn.Module):
             target, found = magnitude(batch.waveform, self.definition)[..., inside], logs.exp()
             return {
                 "magnitude": F.l1_loss(logs.clamp(min=math.log(_HEARD)), target.clamp(min=_HEARD).log()),
-                "convergence": torch.linalg.norm(found - target) / torch.linalg.norm(target),
+                "convergence": torch.linalg.norm(found - target) / torch.linalg.norm(target).clamp(min=_HEARD),
                 "mel": F.l1_loss(mel_from_magnitude(found, self.definition), batch.mel[..., inside]),
             }
 

@@ -25,6 +25,7 @@ from tts.errors import ConfigError
 from tts.interfaces import Inventory, System, VocoderBatch
 from tts.layers import convolution
 from tts.layers.convolution import frame_mask, stretch, zero_padding
+from tts.layers.frame_noise import frame_noise
 from tts.layers.mel_standard import MelStandard, StandardMel
 from tts.losses.adversarial import Judgement
 from tts.losses.spectral import (
@@ -62,7 +63,7 @@ class Config:
     skip_channels: int = Field(default=64, gt=0)
     context: int = Field(default=2, ge=0)
     upsample_rates: tuple[int, ...] = (4, 4, 4, 4)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     standard: MelStandard = MelStandard()
     resolutions: tuple[Resolution, ...] = RESOLUTIONS
     discriminator_layers: int = Field(default=10, ge=3)
@@ -97,17 +98,18 @@ class ParallelWaveGan(nn.Module):
         self.conv_post = _conv(settings.skip_channels, 1, 1)
 
     def forward(self, mel: Tensor, lengths: Tensor | None = None, *, noise: Tensor | None = None) -> Tensor:
-        """Speak, as `Vocoder` says; while training, samples may exceed 1: a clipped one would learn nothing.
+        """Speak, as `FromNoise` says; while training, samples may exceed 1: a clipped one would learn nothing.
 
         Args:
             mel: log-mel [batch, mels, frames].
             lengths: [batch] frames of each item; None = all frames count.
-            noise: [batch, samples]; None = drawn, in training by torch's own random numbers, otherwise from the seed.
+            noise: [batch, samples], or [1, samples] for all; None = in training drawn by torch's own random numbers,
+                otherwise that of the first frames.
 
         Returns:
             [batch, samples].
         """
-        noise = self._noise(mel) if noise is None else noise
+        noise = self._drawn(mel) if noise is None else noise.to(mel).expand(len(mel), -1)
         mask = frame_mask(lengths, mel.shape[2])
         conditions = self.upsampling(self.standard(mel), lengths)
         waveform = self.shaped(noise, conditions, stretch(mask, self.hop_length))
@@ -135,16 +137,15 @@ class ParallelWaveGan(nn.Module):
         """Replace normed weights by plain ones, for export and speed; training cannot go on as it was."""
         convolution.fold_weight_norm(self)
 
-    def _noise(self, mel: Tensor) -> Tensor:
+    def noise(self, frames: range) -> Tensor:
+        """Normal noise [1, samples] of frames of an utterance, as `FromNoise` says."""
+        return frame_noise(self.seed, frames, self.hop_length).flatten()[None]
+
+    def _drawn(self, mel: Tensor) -> Tensor:
         """Normal noise [batch, samples]."""
-        num_samples = mel.shape[2] * self.hop_length
         if self.training:
-            return torch.randn(len(mel), num_samples, device=mel.device)
-        # Uniform numbers made normal one by one: the first are the same whatever the length, and on every device.
-        generator = torch.Generator().manual_seed(self.seed)
-        uniform = torch.rand(num_samples, generator=generator, dtype=torch.float64).clamp(min=2**-53)
-        noise: Tensor = torch.special.ndtri(uniform).float()
-        return noise.to(mel.device).expand(len(mel), -1)
+            return torch.randn(len(mel), mel.shape[2] * self.hop_length, device=mel.device)
+        return self.noise(range(mel.shape[2])).to(mel.device).expand(len(mel), -1)
 
 
 class ResidualBlock(nn.Module):

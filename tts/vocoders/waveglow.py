@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,6 +25,7 @@ from tts.errors import ConfigError
 from tts.interfaces import Inventory, System, VocoderBatch
 from tts.layers import convolution
 from tts.layers.convolution import frame_mask, normed_conv, stretch, zero_padding
+from tts.layers.frame_noise import frame_noise
 from tts.layers.istft import InverseStft
 
 _BIAS_FRAMES = 16  # of the mel that the network's own hum is heard in; the public code takes 88
@@ -60,7 +62,7 @@ class Config:
     training_sigma: float = 1.0
     dither: float = 2.0**-15
     sigma: float = 0.6
-    seed: int = 0
+    seed: int = Field(default=0, ge=0)
     denoiser_strength: float = 0.1
 
     def __post_init__(self) -> None:
@@ -180,11 +182,21 @@ class WaveGlow(nn.Module):
         self.couplings = nn.ModuleList(Coupling(settings, width, mels * settings.group) for width in settings.widths)
         self.hum = _HumRemoval(inventory.mel)
 
-    def forward(self, mel: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Speak, as `Vocoder` says, from the noise of `Config.seed`, of which every item takes the same."""
+    def forward(self, mel: Tensor, lengths: Tensor | None = None, *, noise: Tensor | None = None) -> Tensor:
+        """Speak, as `FromNoise` says, from the noise of `Config.seed`, of which every item takes the same.
+
+        Args:
+            mel: log-mel [batch, mels, frames].
+            lengths: [batch] frames of each item; None = all frames count.
+            noise: [group, positions]; None = that of the first frames.
+
+        Returns:
+            [batch, frames * hop_length].
+        """
         frames = frame_mask(lengths, mel.shape[2])
-        noise = self.settings.sigma * self._noise(mel)
-        waveform = self.decode(noise.expand(len(mel), -1, -1), mel, frames)
+        noise = self.noise(range(mel.shape[2])) if noise is None else noise
+        latent = self.settings.sigma * noise.to(mel)
+        waveform = self.decode(latent.expand(len(mel), -1, -1), mel, frames)
         if self.settings.denoiser_strength:
             waveform = self.hum(waveform, self.settings.denoiser_strength * self._hum_of(mel), frames)
         return waveform.clamp(-1, 1)
@@ -238,6 +250,11 @@ class WaveGlow(nn.Module):
                 waiting = waiting[:, : -self.settings.early_size]
         return zero_padding(hidden, positions).transpose(1, 2).flatten(1)
 
+    def noise(self, frames: range) -> Tensor:
+        """Normal noise [group, positions] of frames of an utterance, as `FromNoise` says."""
+        drawn = frame_noise(self.settings.seed, frames, self.hop_length)
+        return drawn.view(len(frames), self.settings.group, -1).transpose(0, 1).flatten(1)
+
     def fold_weight_norm(self) -> None:
         """Replace normed weights by plain ones, for export and speed; training cannot go on as it was."""
         convolution.fold_weight_norm(self)
@@ -257,14 +274,6 @@ class WaveGlow(nn.Module):
         samples: Tensor = self.upsample(mel)[..., : mel.shape[2] * self.hop_length]
         by_position = samples.reshape(*samples.shape[:2], -1, self.settings.group)
         return by_position.transpose(2, 3).flatten(1, 2)
-
-    def _noise(self, mel: Tensor) -> Tensor:
-        """Normal noise [group, positions], drawn on the CPU so that every device starts from the same."""
-        generator = torch.Generator().manual_seed(self.settings.seed)
-        shape = (self.settings.group, self.hop_length // self.settings.group)
-        # A draw for each frame: how many follow changes nothing for those before.
-        frames = [torch.randn(shape, generator=generator) for _ in range(mel.shape[2])]
-        return torch.cat(frames, dim=1).to(mel)
 
     def _hum_of(self, like: Tensor) -> Tensor:
         """Magnitudes [bins] that sound where no noise is given; computed anew, so that training leaves none stale."""
