@@ -52,11 +52,13 @@ class AttentiveConfig:
     Attributes:
         guided_sigma: width of the diagonal of the term `guided`, as a share of the sentence.
         end_weight: of the last step of a sentence in the term `gate`; other steps have 1.
+        teach_labels: whether learned styles are also told apart by the labels of their clips, in the term `label`.
         speaking: when to stop.
     """
 
     guided_sigma: float = Field(default=0.4, gt=0)
     end_weight: float = Field(default=1.0, gt=0)
+    teach_labels: bool = False
     speaking: SpeakingConfig = Field(default_factory=SpeakingConfig)
 
 
@@ -95,6 +97,7 @@ class Followed:
     mask: Tensor
     decoded: Decoded
     posterior: tuple[Tensor, Tensor] | None
+    style: Tensor | None
 
 
 class AttentiveModel(nn.Module):
@@ -110,7 +113,7 @@ class AttentiveModel(nn.Module):
         adds_style: to every encoded phone; otherwise it is put beside it.
 
     Raises:
-        ConfigError: the inventory lacks symbols, speakers, styles or statistics.
+        ConfigError: the inventory lacks symbols, speakers, styles or statistics, or there are no labels to teach.
     """
 
     name: ClassVar[str]
@@ -138,12 +141,20 @@ class AttentiveModel(nn.Module):
             raise ConfigError(
                 f"{self.name} needs symbols, speakers, styles and statistics; train it on a corpus with an index"
             )
+        count = len(inventory.styles)
+        if config.teach_labels and (style is None or count == 1):
+            raise ConfigError(
+                f"model.teach_labels needs styles that {self.name} learns and labels to teach; this run has "
+                f"{'no learned style' if style is None else 'one label'}: remove it"
+            )
         self._settings: AttentiveConfig = config
         self.symbols = nn.Embedding(len(inventory.symbols), symbols)
         self.speakers = name_table(inventory.speakers, hidden)
         self.style = style
-        count = len(inventory.styles)
-        self.styles = StyleCentroids(count, style.neutral) if style else name_table(inventory.styles, hidden)
+        taught = config.teach_labels
+        self.styles = (
+            StyleCentroids(count, style.neutral, taught=taught) if style else name_table(inventory.styles, hidden)
+        )
         self.mel_mean, self.mel_std = statistics.mel_mean, statistics.mel_std
 
     def teacher_forced(self, batch: AcousticBatch) -> Tensor:
@@ -225,6 +236,15 @@ class AttentiveModel(nn.Module):
             failures=failures(alignment, steps, lengths, ended=ended.tolist()),
         )
 
+    def _label_terms(self, followed: Followed, batch: AcousticBatch) -> dict[str, Tensor]:
+        """The term label, how hard labels are to tell from learned styles, where they are taught."""
+        if not self._settings.teach_labels:
+            return {}
+        assert isinstance(self.styles, StyleCentroids)
+        style = followed.style if followed.posterior is None else followed.posterior[0]
+        assert style is not None
+        return {"label": self.styles.label_loss(style, batch.style_ids)}
+
     def _attention_terms(self, decoded: Decoded, batch: AcousticBatch) -> dict[str, Tensor]:
         """Terms gate, the cross-entropy of the end, guided, attention far from the diagonal, and diagonality."""
         steps, phones, settings = self._steps(batch.mel_lengths), batch.phone_lengths, self._settings
@@ -242,7 +262,7 @@ class AttentiveModel(nn.Module):
         embedded = self._embedded_ids(batch.style_ids) if style is None else self._learned_style().embed(style)
         memory = self._memory(batch.phones, batch.phone_lengths, batch.speaker_ids, embedded)
         decoded = self.decoder(memory, mel)
-        return Followed(self._finished(decoded.mel[:, : mel.shape[1]], mask), mask, decoded, posterior)
+        return Followed(self._finished(decoded.mel[:, : mel.shape[1]], mask), mask, decoded, posterior, style)
 
     def _speak_steps(self, memory: Memory, lengths: Tensor) -> tuple[Decoded, Tensor, Tensor]:
         """Speak until every item has come to its end or its limit: steps of each, and whether it came to an end."""
