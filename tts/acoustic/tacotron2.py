@@ -104,7 +104,7 @@ class Config(AttentiveConfig):
         style: none (a table, where there are several), vae or gst.
         vae, gst: how these learn it.
         combine: whether a learned style is added to every encoded phone, or put beside it.
-        guided_sigma, end_weight, teach_labels, speaking: as `AttentiveConfig` says.
+        guided_by, guided_sigma, end_weight, teach_labels, speaking: as `AttentiveConfig` says.
     """
 
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
@@ -146,7 +146,7 @@ class Tacotron2(AttentiveModel):
         """Named terms.
 
         mel and mel_postnet: squared error in log-mel units; gate: cross-entropy of the end; guided: attention far from
-        the diagonal; diagonality: attention near it, to be logged; with `style: vae` kl, the divergence of a clip in
+        its way; diagonality: attention near it, to be logged; with `style: vae` kl, the divergence of a clip in
         nats, and active_units, the latent dimensions in use, to be logged; with `teach_labels` label, the cross-entropy
         of the labels of styles.
         """

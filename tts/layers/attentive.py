@@ -19,7 +19,13 @@ from torch.nn import functional as F
 from tts.config import config
 from tts.errors import ConfigError
 from tts.interfaces import AcousticBatch, AttendedSpeech, Controls, Inventory
-from tts.layers.alignments import attended_durations, diagonality, failures, guided_attention_loss
+from tts.layers.alignments import (
+    aligned_attention_loss,
+    attended_durations,
+    diagonality,
+    failures,
+    guided_attention_loss,
+)
 from tts.layers.attention import AdditiveAttention, Memory
 from tts.layers.embedding import name_table
 from tts.layers.masking import length_mask, masked
@@ -50,12 +56,14 @@ class AttentiveConfig:
     """What the settings of all models that speak by attention have.
 
     Attributes:
-        guided_sigma: width of the diagonal of the term `guided`, as a share of the sentence.
+        guided_by: where the term `guided` wants attention: near the diagonal, or near the phone that an aligner hears.
+        guided_sigma: how near, as a share of the sentence.
         end_weight: of the last step of a sentence in the term `gate`; other steps have 1.
         teach_labels: whether learned styles are also told apart by the labels of their clips, in the term `label`.
         speaking: when to stop.
     """
 
+    guided_by: Literal["diagonal", "aligner"] = "diagonal"
     guided_sigma: float = Field(default=0.4, gt=0)
     end_weight: float = Field(default=1.0, gt=0)
     teach_labels: bool = False
@@ -246,13 +254,23 @@ class AttentiveModel(nn.Module):
         return {"label": self.styles.label_loss(style, batch.style_ids)}
 
     def _attention_terms(self, decoded: Decoded, batch: AcousticBatch) -> dict[str, Tensor]:
-        """Terms gate, the cross-entropy of the end, guided, attention far from the diagonal, and diagonality."""
-        steps, phones, settings = self._steps(batch.mel_lengths), batch.phone_lengths, self._settings
+        """Terms gate, the cross-entropy of the end, guided, attention far from its way, and diagonality."""
+        steps, phones = self._steps(batch.mel_lengths), batch.phone_lengths
         return {
-            "gate": _end_loss(decoded.gate, steps, end_weight=settings.end_weight),
-            "guided": guided_attention_loss(decoded.alignment, steps, phones, sigma=settings.guided_sigma),
+            "gate": _end_loss(decoded.gate, steps, end_weight=self._settings.end_weight),
+            "guided": self._guided(decoded.alignment, batch),
             "diagonality": diagonality(decoded.alignment.detach(), steps, phones),
         }
+
+    def _guided(self, alignment: Tensor, batch: AcousticBatch) -> Tensor:
+        """Attention [batch, steps, phones] away from where it is wanted."""
+        steps, phones, sigma = self._steps(batch.mel_lengths), batch.phone_lengths, self._settings.guided_sigma
+        if self._settings.guided_by == "diagonal":
+            return guided_attention_loss(alignment, steps, phones, sigma=sigma)
+        size = self.decoder.frames_per_step
+        return aligned_attention_loss(
+            alignment, steps, phones, durations=batch.durations, frames_per_step=size, sigma=sigma
+        )
 
     def _follow(self, batch: AcousticBatch) -> Followed:
         """Go through the network with the batch's own frames before each step."""
