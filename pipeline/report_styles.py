@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pipeline.report_html import charts, heading, paragraph
 from pipeline.style_space import STYLES
 from tts.data.tables import read_table
+from tts.metrics.styles import found_by_nearest
 
 Row = Mapping[str, Any]
 Points = npt.NDArray[np.float64]
@@ -52,27 +53,6 @@ def principal(vectors: Points, reference: Points) -> tuple[Points, float]:
     first *= np.where(np.take_along_axis(first, largest, axis=1) < 0, -1, 1)
     variances = np.square(sizes)
     return (vectors - mean) @ first.T, float(variances[:2].sum() / max(variances.sum(), 1e-12))
-
-
-def found_by_nearest(vectors: Points, labels: npt.NDArray[np.str_], train: npt.NDArray[np.bool_]) -> list[bool]:
-    """Whether each of the other clips lies nearest to the mean of its own label's training clips.
-
-    Args:
-        vectors: [clips, dims].
-        labels: [clips].
-        train: [clips], whether a clip is one of training.
-
-    Returns:
-        One for each clip whose label has training clips.
-    """
-    known = np.unique(labels[train])
-    held_out = ~train & np.isin(labels, known)
-    if not held_out.any():
-        return []
-    means = np.array([vectors[train & (labels == name)].mean(axis=0) for name in known])
-    distances = np.linalg.norm(vectors[held_out, None] - means, axis=2)
-    found: list[bool] = (known[distances.argmin(axis=1)] == labels[held_out]).tolist()
-    return found
 
 
 def _probe(rows: Sequence[Row], vectors: Points, train: npt.NDArray[np.bool_]) -> str:

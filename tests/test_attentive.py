@@ -9,6 +9,7 @@ import pytest
 import torch
 from acoustic_checks import require_gradients
 from test_fastspeech2 import INVENTORY, batch_of, single
+from torch.nn import functional as F
 from toys import settings
 
 from pipeline.training import Run
@@ -18,14 +19,29 @@ from tts.acoustic.tacotron2 import SYSTEM, Config, DecoderConfig, EncoderConfig,
 from tts.config import build, to_plain
 from tts.errors import ConfigError
 from tts.interfaces import AttendedSpeech, Controls, Finishing, Illustrated, Inventory, Summarizing
-from tts.layers.alignments import attended_durations, diagonality, failures, guided_attention_loss
+from tts.layers.alignments import (
+    aligned_attention_loss,
+    attended_durations,
+    diagonality,
+    failures,
+    guided_attention_loss,
+)
 from tts.layers.attention import AdditiveAttention, AttentionConfig
 from tts.layers.attentive import SpeakingConfig
 from tts.layers.cbhg import CbhgConfig
 from tts.layers.masking import length_mask
 from tts.layers.postnet import PostNetConfig
-from tts.layers.reference_encoder import ReferenceEncoder, ReferenceEncoderConfig
-from tts.layers.style import GstConfig, ProsodyConfig, VaeConfig, kl_by_dimension, kl_terms, latent_summary, sampled
+from tts.layers.reference_encoder import ReferenceEncoder, ReferenceEncoderConfig, excerpts
+from tts.layers.style import (
+    GstConfig,
+    ProsodyConfig,
+    StyleCentroids,
+    VaeConfig,
+    kl_by_dimension,
+    kl_terms,
+    latent_summary,
+    sampled,
+)
 from tts.models import LoadedModel
 from tts.registry import load_system
 from tts.synthesis import Line, Voice
@@ -73,10 +89,12 @@ CONFIGS = {
     "vae": changed(style="vae"),
     "gst": changed(style="gst"),
     "vae-beside-three-frames": changed(style="vae", combine="concatenate", decoder={"frames_per_step": 3}),
+    "vae-taught": changed(style="vae", teach_labels=True, guided_by="aligner", guided_sigma=0.1),
     "gst-beside-without-postnet": changed(style="gst", combine="concatenate", postnet=None),
     "two-frames-window": changed(decoder={"frames_per_step": 2}, speaking={"window": 2}),
     "forward": changed(decoder={"attention": dataclasses.replace(TINY.decoder.attention, forward="plain")}),
     "tacotron-tokens": TINY_TOKENS,
+    "tacotron-tokens-taught": changed(TINY_TOKENS, teach_labels=True),
     "tacotron-prosody-without-postnet": changed(
         TINY_TOKENS, style="prosody", postnet=None, decoder={"frames_per_step": 3}
     ),
@@ -155,7 +173,11 @@ def test_a_padded_batch_is_teacher_forced_and_judged_as_each_item_alone(config):
     losses = [seeded(network.loss, item) for item in alone]
     steps = -(-batch.mel_lengths // config.decoder.frames_per_step)
     by_frame, by_step = ("mel", "mel_postnet"), ("gate", "guided", "diagonality")
-    weights = dict.fromkeys(by_frame, batch.mel_lengths) | dict.fromkeys(by_step, steps) | {"kl": torch.ones(3)}
+    weights = (
+        dict.fromkeys(by_frame, batch.mel_lengths)
+        | dict.fromkeys(by_step, steps)
+        | dict.fromkeys(("kl", "label"), torch.ones(3))
+    )
     for name in loss.keys() - {"active_units"}:
         expected = torch.stack([each[name] for each in losses]) @ (weights[name] / weights[name].sum())
         assert torch.allclose(loss[name], expected, rtol=1e-4), name
@@ -176,6 +198,30 @@ def test_a_reference_is_heard_alike_alone_and_in_a_padded_batch(coordinates):
             alone = mode(mel[i : i + 1, :length], lengths[i : i + 1])
             assert torch.allclose(together[i], alone[0], atol=1e-5)
     assert encoder(mel[:, :1], torch.ones(3, dtype=torch.int64)).shape == (3, 12), "one frame is enough"
+
+
+def test_training_hears_excerpts_and_speaking_hears_all():
+    torch.manual_seed(0)
+    mel, lengths = torch.arange(40.0).view(1, 40, 1).repeat(200, 1, 20), torch.tensor([40, 11] * 100)
+    parts, sizes = excerpts(mel, lengths, 0.5)
+    assert parts.shape == (200, int(sizes.max()), 20)
+    ends = [part[size - 1, 0] for part, size in zip(parts, sizes, strict=True)]
+    assert all(
+        torch.equal(part[:size, 0].diff(), torch.ones(size - 1)) for part, size in zip(parts, sizes, strict=True)
+    )
+    assert all(end < length for end, length in zip(ends, lengths, strict=True)), "none of the padding"
+    for which, length in enumerate((40, 11)):
+        own = slice(which, None, 2)
+        assert parts[own, 0, 0].min() == 0
+        assert max(ends[own]) == length - 1
+        assert sizes[own].min() >= length / 2
+        assert sizes[own].max() > 0.9 * length
+    encoder = ReferenceEncoder(20, dataclasses.replace(REFERENCE, least_heard=0.5))
+    whole = ReferenceEncoder(20, REFERENCE).eval()
+    whole.load_state_dict(encoder.state_dict())
+    noise = torch.randn(2, 40, 20)
+    assert torch.equal(encoder.eval()(noise, lengths[:2]), whole(noise, lengths[:2]))
+    assert not torch.allclose(encoder.train()(noise, lengths[:2]), whole.train()(noise, lengths[:2]))
 
 
 def test_attention_masks_padding_and_its_rows_sum_to_one():
@@ -275,6 +321,7 @@ def test_every_parameter_has_a_finite_gradient(config):
     network = network_of(config).train()
     terms = network.loss(batch_of())
     expected = {"mel", "gate", "guided", "diagonality"} | ({"mel_postnet"} if config.postnet else set())
+    expected |= {"label"} if config.teach_labels else set()
     assert set(terms) == expected | ({"kl", "active_units"} if config.style == "vae" else set())
     sum(terms.values()).backward()
     require_gradients(network)
@@ -313,6 +360,51 @@ def test_one_batch_is_learned_by_heart_and_spoken_to_its_end(config):
     spoken = speak(network, batch, style=style)
     assert not any("limit" in each for each in spoken.failures)
     assert torch.equal(spoken.mel_lengths, (batch.mel_lengths + 1) // 2 * 2)
+
+
+def test_attention_is_guided_to_the_phones_that_an_aligner_hears():
+    durations = torch.tensor([[2, 4, 2, 4], [3, 3, 0, 0]])  # four frames a step: the middles are frames 2, 6 and 10
+    steps, phones = torch.tensor([3, 2]), torch.tensor([4, 2])
+    on_its_way = F.one_hot(torch.tensor([[1, 2, 3], [0, 1, 1]]), 4).float()
+    on_its_way[0, 0] = torch.tensor([0.0, 0.0, 1.0, 0.0])
+    options = {"durations": durations, "frames_per_step": 4, "sigma": 0.25}
+    loss = aligned_attention_loss(on_its_way, steps, phones, **options)
+    assert loss.item() == pytest.approx((1 - math.exp(-0.5)) / 5), "one of five steps is a phone, or sigma, away"
+
+
+def test_labels_are_told_by_the_distance_to_their_centres():
+    centres = StyleCentroids(2, torch.zeros(2), taught=True)
+    centres.weight.data = torch.tensor([[0.0, 0.0], [2.0, 0.0]])
+    styles = torch.tensor([[1.0, 5.0], [0.0, 0.0]])
+    even, near = (centres.label_loss(styles[[i]], torch.tensor([0])).item() for i in range(2))
+    assert even == pytest.approx(math.log(2))
+    assert near == pytest.approx(math.log(1 + math.exp(-2)))
+
+
+@pytest.mark.parametrize("config", [CONFIGS["vae-taught"], CONFIGS["tacotron-tokens-taught"]])
+def test_taught_labels_part_the_styles_and_their_centres_become_means_of_clips(config):
+    network, batch = network_of(config).train(), batch_of((5, 7, 4, 6))
+    optimizer = torch.optim.Adam([*network.style.parameters(), *network.styles.parameters()], lr=0.02, fused=True)
+    for _ in range(30):  # the term label, and nothing else
+        loss = network.styles.label_loss(network.encode_style(batch.mel, batch.mel_lengths), batch.style_ids)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.7 * math.log(len(INVENTORY.styles))
+    network.eval().finish([batch])
+    styles = network.encode_style(batch.mel, batch.mel_lengths)
+    for style in batch.style_ids.unique():
+        assert torch.allclose(network.styles.weight[style], styles[batch.style_ids == style].mean(0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("values", "styles", "words"),
+    [({"style": "none"}, INVENTORY.styles, "no learned style"), ({}, ("calm",), "one label")],
+)
+def test_labels_are_taught_only_where_there_are_any(values, styles, words):
+    config = changed(CONFIGS["vae-taught"], **values)
+    with pytest.raises(ConfigError, match=f"teach_labels needs .* this run has {words}: remove it"):
+        Tacotron2(config, dataclasses.replace(INVENTORY, styles=styles))
 
 
 def test_frames_that_fill_the_last_step_cost_nothing():

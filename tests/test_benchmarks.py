@@ -5,7 +5,9 @@ import json
 import os
 import sys
 from contextlib import closing
+from functools import partial
 from itertools import chain, islice, pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +21,8 @@ from pipeline.parallel import ThisProcess
 from pipeline.training import Run
 from tts.alignment.utterances import serial_map
 from tts.audio.files import write_wav
-from tts.audio.prosody import f0
+from tts.audio.mel_definition import MelDefinition
+from tts.audio.prosody import PitchSettings, f0
 from tts.audio.samples import to_float
 from tts.config import build
 from tts.corpora import demo_sentences
@@ -33,6 +36,7 @@ from tts.registry import load_system
 from tts.text.espeak import Speech, SpokenPhone
 
 HOURS = 0.005
+MEL = MelDefinition(sample_rate=22050, n_fft=1024, hop_length=256, win_length=1024, n_mels=80, f_min=0.0, f_max=8000.0)
 
 
 def load(name):
@@ -49,7 +53,7 @@ sys.modules["feature_reading"] = feature_reading  # as a script finds what lies 
 sys.modules["made_speech"] = load("made_speech")
 sys.modules["training_references"] = training_references = load("training_references")
 features, full_size, training = load("features"), load("full_size"), load("training")
-end_to_end = load("end_to_end")
+end_to_end, attention, styles = load("end_to_end"), load("attention"), load("styles")
 metrics_order, vocoder_table, vocoders = load("metrics_order"), load("vocoder_table"), load("vocoders")
 
 
@@ -396,3 +400,41 @@ def test_twins_of_end_to_end_systems_differ_in_nothing_but_the_decoder():
     assert ratios.keys() == {"tiny_over_hifigan_twin"}
     twin = end_to_end.twin_of(TINY)
     assert (twin.decoder, twin.trunk.channels, twin.hidden) == ("hifigan", 32, 16)
+
+
+def test_attention_is_near_where_the_aligner_hears_the_phone():
+    durations = torch.tensor([2, 4, 2, 4])  # four frames a step: the middles are frames 2, 6 and 10
+    assert attention.near(torch.tensor([1, 2, 3]), durations, 4) == 1
+    assert attention.near(torch.tensor([0, 3, 1]), durations, 4) == pytest.approx(2 / 3)
+    assert attention.near(torch.tensor([1, 2, 3, 3]), durations, 4) == 1, "the last step is not full"
+
+
+class Humming:
+    """A voice of one tone: excited is half of the way higher, and all of it faster, that recordings are."""
+
+    inventory = SimpleNamespace(mel=MEL, styles=("excited", "neutral"))
+
+    def speak(self, lines):
+        return [self._said(excited=line.style == "excited") for line in lines]
+
+    def _said(self, *, excited):
+        time = np.arange(16000 if excited else 20000) / MEL.sample_rate
+        hz = 200 * 1.21**0.5 if excited else 200
+        return SimpleNamespace(waveform=np.sin(2 * np.pi * hz * time).astype(np.float32))
+
+
+def test_the_share_of_a_gap_that_a_voice_covers_is_measured():
+    recorded = {"excited": (242.0, 40), "neutral": (200.0, 50)}
+    clip = partial(SimpleNamespace, speaker="ann", phones=("a", "b"))
+    utterances = {style: clip(style=style, num_frames=frames) for style, (_, frames) in recorded.items()}
+    corpus = SimpleNamespace(
+        mel_definition=MEL,
+        utterances=utterances,
+        select=lambda _: list(utterances),
+        prosody=lambda name: SimpleNamespace(pitch=np.full(9, recorded[name][0])),
+    )
+    found = styles.spoken(Humming(), corpus, {"ann": PitchSettings()}, neutral="neutral", names=list(utterances))
+    assert set(found) == {"excited, F0", "excited, rate"}
+    assert found["excited, F0"].mean == pytest.approx(0.5, abs=0.02)
+    assert found["excited, rate"].mean == pytest.approx(1)
+    assert found["excited, rate"].n == 2

@@ -35,6 +35,7 @@ from tts.metrics.settings import METRICS, USUAL_METRICS, EvaluateSettings
 from tts.metrics.speakers import KnownVoices
 from tts.metrics.spectral import mel_l1, multi_resolution_stft
 from tts.metrics.speed import real_time_factor
+from tts.metrics.styles import centred, found_by_nearest, gap_covered, mean_log_f0
 from tts.metrics.transcription import character_error_rate, edit_distance, word_error_rate, words_of
 from tts.metrics.warping import warping_path
 
@@ -319,6 +320,39 @@ def counting(function, calls):
         return function(*arguments)
 
     return counted
+
+
+class TestStyles:
+    def test_the_nearest_mean_is_found(self):
+        vectors = np.array([[0.0], [2.0], [10.0], [2.1], [9.0], [8.0], [0.0]])
+        labels = np.array(["a", "a", "b", "a", "a", "b", "new"])
+        train = np.array([True, True, True, False, False, False, False])
+        assert found_by_nearest(vectors, labels, train) == [True, False, True]
+        assert found_by_nearest(vectors[:3], labels[:3], train[:3]) == []
+
+    def test_speakers_are_taken_out_by_their_training_clips(self):
+        """One speaker's calm is where the other's loud is, which only the mean of each tells."""
+        vectors = np.array([[0.0], [2.0], [2.1], [4.1], [0.5], [3.5], [7.0]])
+        labels, speakers = np.array(list("clclcll")), np.array(list("aabbabn"))
+        train = np.array([True] * 4 + [False] * 3)
+        moved = centred(vectors, speakers, train)
+        np.testing.assert_allclose(moved[:, 0], [-1, 1, -1, 1, -0.5, 0.4, 7])
+        assert found_by_nearest(vectors, labels, train) == [True, True, True]
+        assert found_by_nearest(vectors[[0, 1, 2, 3, 2]], labels[[0, 1, 2, 3, 2]], train[:5]) == [False]
+        assert found_by_nearest(moved[[0, 1, 2, 3, 2]], labels[[0, 1, 2, 3, 2]], train[:5]) == [True]
+
+    @pytest.mark.parametrize(("styled", "share"), [(5.2, 1.0), (5.1, 0.5), (5.0, 0.0), (4.9, -0.5), (5.4, 2.0)])
+    def test_a_voice_goes_a_share_of_the_way(self, styled, share):
+        assert gap_covered(styled, 5.0, natural_styled=4.8, natural_plain=4.6) == pytest.approx(share)
+
+    def test_what_does_not_differ_has_no_share(self):
+        with pytest.raises(NotMeasurableError, match="measure the same"):
+            gap_covered(5.2, 5.0, natural_styled=4.8, natural_plain=4.8)
+
+    def test_the_mean_of_log_f0_is_that_of_voiced_frames(self):
+        assert mean_log_f0(np.array([0, 100, 400, 0], np.float32)) == pytest.approx(np.log(200))
+        with pytest.raises(NotMeasurableError, match="no frame is voiced"):
+            mean_log_f0(np.zeros(3))
 
 
 class TestNaturalness:

@@ -16,7 +16,7 @@ from pipeline.parallel import ThisProcess
 from pipeline.params import VoiceSettings, load_params
 from pipeline.paths import Paths
 from pipeline.report_curves import read_curve
-from pipeline.report_styles import found_by_nearest, principal, style_part
+from pipeline.report_styles import principal, style_part
 from pipeline.speaking import VoiceFolders, draw_utterances, in_style, speak_utterances
 from pipeline.style_space import STYLES as TABLE
 from pipeline.style_space import write_styles
@@ -264,13 +264,6 @@ class TestPicture:
         places, share = principal(np.ones((3, 4)), np.ones((1, 4)))
         assert not places.any()
         assert share == 0
-
-    def test_the_nearest_mean_is_found(self):
-        vectors = np.array([[0.0], [2.0], [10.0], [2.1], [9.0], [8.0], [0.0]])
-        labels = np.array(["a", "a", "b", "a", "a", "b", "new"])
-        train = np.array([True, True, True, False, False, False, False])
-        assert found_by_nearest(vectors, labels, train) == [True, False, True]
-        assert found_by_nearest(vectors[:3], labels[:3], train[:3]) == []
 
     def test_styles_may_be_told_among_the_clips_of_a_speaker_only(self, tmp_path):
         """One speaker's calm is where the other's loud is."""

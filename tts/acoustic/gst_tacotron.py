@@ -103,7 +103,7 @@ class Config(AttentiveConfig):
         postnet: a CBHG that predicts what the decoder missed, None = off.
         style: none (a table, where there are several), gst or prosody.
         gst, prosody: how these learn it.
-        guided_sigma, end_weight, speaking: as `AttentiveConfig` says.
+        guided_by, guided_sigma, end_weight, teach_labels, speaking: as `AttentiveConfig` says.
     """
 
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
@@ -136,12 +136,13 @@ class GstTacotron(AttentiveModel):
         """Named terms.
 
         mel and mel_postnet: absolute error in log-mel units; gate: cross-entropy of the end; guided: attention far from
-        the diagonal; diagonality: attention near it, to be logged.
+        its way; diagonality: attention near it, to be logged; with `teach_labels` label, the cross-entropy of the
+        labels of styles.
         """
         followed = self._follow(batch)
         named = zip(("mel", "mel_postnet"), followed.mels, strict=False)
         terms = {name: masked_l1(mel, batch.mel, followed.mask) for name, mel in named}
-        return terms | self._attention_terms(followed.decoded, batch)
+        return terms | self._attention_terms(followed.decoded, batch) | self._label_terms(followed, batch)
 
 
 class _Encoder(nn.Module):

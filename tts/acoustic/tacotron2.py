@@ -113,7 +113,7 @@ class Config(AttentiveConfig):
         style: none (a table, where there are several), vae or gst.
         vae, gst: how these learn it.
         combine: whether a learned style is added to every encoded phone, or put beside it.
-        guided_sigma, end_weight, speaking: as `AttentiveConfig` says.
+        guided_by, guided_sigma, end_weight, teach_labels, speaking: as `AttentiveConfig` says.
     """
 
     encoder: EncoderConfig = Field(default_factory=EncoderConfig)
@@ -155,14 +155,14 @@ class Tacotron2(AttentiveModel):
         """Named terms.
 
         mel and mel_postnet: squared error in log-mel units; gate: cross-entropy of the end; guided: attention far from
-        the diagonal; diagonality: attention near it, to be logged; with `style: vae` kl, the divergence of a clip in
+        its way; diagonality: attention near it, to be logged; with `style: vae` kl, the divergence of a clip in
         nats, and active_units, the latent dimensions in use, to be logged; validation logs those of all clips together,
-        and the divergence of each dimension.
+        and the divergence of each dimension; with `teach_labels` label, the cross-entropy of the labels of styles.
         """
         followed = self._follow(batch)
         named = zip(("mel", "mel_postnet"), followed.mels, strict=False)
         terms = {name: masked_mse(mel, batch.mel, followed.mask) for name, mel in named}
-        terms |= self._attention_terms(followed.decoded, batch)
+        terms |= self._attention_terms(followed.decoded, batch) | self._label_terms(followed, batch)
         if followed.posterior is not None:
             terms |= kl_terms(*followed.posterior, free_bits=self._free_bits)
         return terms

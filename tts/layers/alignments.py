@@ -32,9 +32,32 @@ def guided_attention_loss(alignment: Tensor, steps: Tensor, phones: Tensor, *, s
         phones: [batch] of each item.
         sigma: width of what counts as near, as a share of the sentence.
     """
-    far = 1 - torch.exp(-(_distance(alignment, steps, phones).square()) / (2 * sigma**2))
-    outside = (alignment * far).sum(dim=2)
-    return masked_mean(outside, length_mask(steps, alignment.shape[1]))
+    return _weight_away(alignment, _distance(alignment, steps, phones), steps, sigma)
+
+
+def aligned_attention_loss(
+    alignment: Tensor, steps: Tensor, phones: Tensor, *, durations: Tensor, frames_per_step: int, sigma: float
+) -> Tensor:
+    """Mean weight far from the phone that an aligner hears, as near is for `guided_attention_loss`.
+
+    After Zhu et al. 2019, "Pre-Alignment Guided Attention", https://doi.org/10.1109/ACCESS.2019.2914149, who ask for
+    the aligner's weights themselves.
+
+    Args:
+        alignment: [batch, steps, phones].
+        steps: [batch] of each item.
+        phones: [batch] of each item.
+        durations: [batch, phones] frames.
+        frames_per_step: that each step says; its phone is the one in their middle.
+        sigma: width of what counts as near, as a share of the sentence.
+    """
+    ends = durations.cumsum(dim=1)
+    middles = torch.arange(alignment.shape[1], device=alignment.device) * frames_per_step + frames_per_step // 2
+    middles = torch.minimum(middles, ends[:, -1:] - 1)
+    heard = torch.searchsorted(ends, middles, right=True)
+    places = torch.arange(alignment.shape[2], device=alignment.device)
+    away = (places - heard.unsqueeze(2)) / phones.view(-1, 1, 1)
+    return _weight_away(alignment, away, steps, sigma)
 
 
 def diagonality(alignment: Tensor, steps: Tensor, phones: Tensor) -> Tensor:
@@ -80,6 +103,12 @@ def _problems(alignment: Tensor, *, ended: bool) -> list[str]:
     if back > _SLIP:
         found.append(f"went back by {back} phones and may have repeated them")
     return found
+
+
+def _weight_away(alignment: Tensor, distance: Tensor, steps: Tensor, sigma: float) -> Tensor:
+    """Mean over real steps of the weight at a distance [batch, steps, phones], as a share of the sentence."""
+    away = (alignment * (1 - torch.exp(-distance.square() / (2 * sigma**2)))).sum(dim=2)
+    return masked_mean(away, length_mask(steps, alignment.shape[1]))
 
 
 def _distance(alignment: Tensor, steps: Tensor, phones: Tensor) -> Tensor:

@@ -19,7 +19,13 @@ from torch.nn import functional as F
 from tts.config import config
 from tts.errors import ConfigError
 from tts.interfaces import AcousticBatch, AttendedSpeech, Controls, Inventory
-from tts.layers.alignments import attended_durations, diagonality, failures, guided_attention_loss
+from tts.layers.alignments import (
+    aligned_attention_loss,
+    attended_durations,
+    diagonality,
+    failures,
+    guided_attention_loss,
+)
 from tts.layers.attention import AdditiveAttention, Memory
 from tts.layers.embedding import name_table, rows_of
 from tts.layers.masking import length_mask, masked
@@ -50,13 +56,17 @@ class AttentiveConfig:
     """What the settings of all models that speak by attention have.
 
     Attributes:
-        guided_sigma: width of the diagonal of the term `guided`, as a share of the sentence.
+        guided_by: where the term `guided` wants attention: near the diagonal, or near the phone that an aligner hears.
+        guided_sigma: how near, as a share of the sentence.
         end_weight: of the last step of a sentence in the term `gate`; other steps have 1.
+        teach_labels: whether learned styles are also told apart by the labels of their clips, in the term `label`.
         speaking: when to stop.
     """
 
+    guided_by: Literal["diagonal", "aligner"] = "diagonal"
     guided_sigma: float = Field(default=0.4, gt=0)
     end_weight: float = Field(default=1.0, gt=0)
+    teach_labels: bool = False
     speaking: SpeakingConfig = Field(default_factory=SpeakingConfig)
 
 
@@ -95,6 +105,7 @@ class Followed:
     mask: Tensor
     decoded: Decoded
     posterior: tuple[Tensor, Tensor] | None
+    style: Tensor | None
 
 
 class AttentiveModel(nn.Module):
@@ -110,7 +121,7 @@ class AttentiveModel(nn.Module):
         adds_style: to every encoded phone; otherwise it is put beside it.
 
     Raises:
-        ConfigError: the inventory lacks symbols, speakers, styles or statistics.
+        ConfigError: the inventory lacks symbols, speakers, styles or statistics, or there are no labels to teach.
     """
 
     name: ClassVar[str]
@@ -138,12 +149,20 @@ class AttentiveModel(nn.Module):
             raise ConfigError(
                 f"{self.name} needs symbols, speakers, styles and statistics; train it on a corpus with an index"
             )
+        count = len(inventory.styles)
+        if config.teach_labels and (style is None or count == 1):
+            raise ConfigError(
+                f"model.teach_labels needs styles that {self.name} learns and labels to teach; this run has "
+                f"{'no learned style' if style is None else 'one label'}: remove it"
+            )
         self._settings: AttentiveConfig = config
         self.symbols = nn.Embedding(len(inventory.symbols), symbols)
         self.speakers = name_table(inventory.speakers, hidden)
         self.style = style
-        count = len(inventory.styles)
-        self.styles = StyleCentroids(count, style.neutral) if style else name_table(inventory.styles, hidden)
+        taught = config.teach_labels
+        self.styles = (
+            StyleCentroids(count, style.neutral, taught=taught) if style else name_table(inventory.styles, hidden)
+        )
         self.mel_mean, self.mel_std = statistics.mel_mean, statistics.mel_std
 
     def teacher_forced(self, batch: AcousticBatch) -> Tensor:
@@ -225,14 +244,33 @@ class AttentiveModel(nn.Module):
             failures=failures(alignment, steps, lengths, ended=ended.tolist()),
         )
 
+    def _label_terms(self, followed: Followed, batch: AcousticBatch) -> dict[str, Tensor]:
+        """The term label, how hard labels are to tell from learned styles, where they are taught."""
+        if not self._settings.teach_labels:
+            return {}
+        assert isinstance(self.styles, StyleCentroids)
+        style = followed.style if followed.posterior is None else followed.posterior[0]
+        assert style is not None
+        return {"label": self.styles.label_loss(style, batch.style_ids)}
+
     def _attention_terms(self, decoded: Decoded, batch: AcousticBatch) -> dict[str, Tensor]:
-        """Terms gate, the cross-entropy of the end, guided, attention far from the diagonal, and diagonality."""
-        steps, phones, settings = self._steps(batch.mel_lengths), batch.phone_lengths, self._settings
+        """Terms gate, the cross-entropy of the end, guided, attention far from its way, and diagonality."""
+        steps, phones = self._steps(batch.mel_lengths), batch.phone_lengths
         return {
-            "gate": _end_loss(decoded.gate, steps, end_weight=settings.end_weight),
-            "guided": guided_attention_loss(decoded.alignment, steps, phones, sigma=settings.guided_sigma),
+            "gate": _end_loss(decoded.gate, steps, end_weight=self._settings.end_weight),
+            "guided": self._guided(decoded.alignment, batch),
             "diagonality": diagonality(decoded.alignment.detach(), steps, phones),
         }
+
+    def _guided(self, alignment: Tensor, batch: AcousticBatch) -> Tensor:
+        """Attention [batch, steps, phones] away from where it is wanted."""
+        steps, phones, sigma = self._steps(batch.mel_lengths), batch.phone_lengths, self._settings.guided_sigma
+        if self._settings.guided_by == "diagonal":
+            return guided_attention_loss(alignment, steps, phones, sigma=sigma)
+        size = self.decoder.frames_per_step
+        return aligned_attention_loss(
+            alignment, steps, phones, durations=batch.durations, frames_per_step=size, sigma=sigma
+        )
 
     def _follow(self, batch: AcousticBatch) -> Followed:
         """Go through the network with the batch's own frames before each step."""
@@ -242,7 +280,7 @@ class AttentiveModel(nn.Module):
         embedded = self._embedded_ids(batch.style_ids) if style is None else self._learned_style().embed(style)
         memory = self._memory(batch.phones, batch.phone_lengths, batch.speaker_ids, embedded)
         decoded = self.decoder(memory, mel)
-        return Followed(self._finished(decoded.mel[:, : mel.shape[1]], mask), mask, decoded, posterior)
+        return Followed(self._finished(decoded.mel[:, : mel.shape[1]], mask), mask, decoded, posterior, style)
 
     def _speak_steps(self, memory: Memory, lengths: Tensor) -> tuple[Decoded, Tensor, Tensor]:
         """Speak until every item has come to its end or its limit: steps of each, and whether it came to an end."""

@@ -31,12 +31,16 @@ class ReferenceEncoderConfig:
             2018, https://arxiv.org/abs/1807.03247.
         scrambled: whether each mel is reshaped from [mels, frames] to [frames, mels] instead of transposed, which the
             weights of github.com/jinhan/tacotron2-vae were taught.
+        least_heard: share of a clip. In training, a random excerpt of at least so much is heard, as speaker encoders
+            are taught: Wan et al. 2017, https://arxiv.org/abs/1710.10467. Then a small corpus is not learned by heart.
+            1 = clips are heard as they are.
     """
 
     filters: tuple[int, ...] = (32, 32, 64, 64, 128, 128)
     hidden: int = Field(default=128, gt=0)
     coordinates: bool = False
     scrambled: bool = False
+    least_heard: float = Field(default=1.0, gt=0, le=1)
 
     def __post_init__(self) -> None:
         """Refuse an encoder without convolutions."""
@@ -50,6 +54,7 @@ class ReferenceEncoder(nn.Module):
     def __init__(self, n_mels: int, config: ReferenceEncoderConfig) -> None:
         super().__init__()
         self.coordinates, self.scrambled = config.coordinates, config.scrambled
+        self._least_heard = config.least_heard
         channels = [4 if config.coordinates else 1, *config.filters]
         self.convolutions = nn.ModuleList(
             nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in itertools.pairwise(channels)
@@ -62,6 +67,8 @@ class ReferenceEncoder(nn.Module):
 
     def forward(self, mel: Tensor, lengths: Tensor) -> Tensor:
         """Give [batch, hidden] for mel [batch, frames, mels] of lengths [batch]."""
+        if self.training and self._least_heard < 1:
+            mel, lengths = excerpts(mel, lengths, self._least_heard)
         if self.scrambled:
             mel = _scrambled(mel, lengths)
         hidden = mel.unsqueeze(1)
@@ -74,6 +81,16 @@ class ReferenceEncoder(nn.Module):
         states, _ = self.gru(hidden.transpose(1, 2).flatten(2))
         last: Tensor = states[torch.arange(len(lengths), device=lengths.device), lengths - 1]
         return last
+
+
+def excerpts(mel: Tensor, lengths: Tensor, least: float) -> tuple[Tensor, Tensor]:
+    """Random parts of mels [batch, frames, mels], and their lengths, from the share `least` to all of each."""
+    size, start = torch.rand(2, len(lengths), device=lengths.device)
+    sizes = (lengths * (least + (1 - least) * size)).ceil().long()
+    starts = (start * (lengths - sizes + 1)).long()
+    places = starts.unsqueeze(1) + torch.arange(int(sizes.max()), device=lengths.device)
+    places = places.clamp(max=mel.shape[1] - 1).unsqueeze(2).expand(-1, -1, mel.shape[2])
+    return mel.gather(1, places), sizes
 
 
 def _scrambled(mel: Tensor, lengths: Tensor) -> Tensor:

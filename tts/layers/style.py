@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from tts.config import config
 from tts.layers.reference_encoder import ReferenceEncoder, ReferenceEncoderConfig
@@ -21,6 +22,9 @@ _ACTIVE = 0.01
 
 Burda et al. 2016, https://arxiv.org/abs/1509.00519, section 5.2.
 """
+
+_APART = 0.1
+"""Standard deviation of the centres of labels before training: equal ones would pull at no clip."""
 
 
 @config
@@ -187,14 +191,30 @@ class StyleCentroids(nn.Module):
     weight: Tensor
     deviation: Tensor
 
-    def __init__(self, num_styles: int, neutral: Tensor) -> None:
+    def __init__(self, num_styles: int, neutral: Tensor, *, taught: bool = False) -> None:
+        """Start from neutral styles; taught = training moves them by `label_loss`, as it moves the clips' styles."""
         super().__init__()
-        self.register_buffer("weight", neutral.repeat(num_styles, 1))
+        weight = neutral.repeat(num_styles, 1)
+        if taught:
+            self.weight = nn.Parameter(weight + _APART * torch.randn_like(weight))
+        else:
+            self.register_buffer("weight", weight)
         self.register_buffer("deviation", torch.ones_like(neutral))
 
     def forward(self, style_ids: Tensor) -> Tensor:
         """Give [batch, dims] for style ids [batch]."""
         return self.weight[style_ids]
+
+    def label_loss(self, styles: Tensor, style_ids: Tensor) -> Tensor:
+        """Cross-entropy of the labels [batch] of styles [batch, dims], in nats.
+
+        A label's styles are distributed normally around its centre, with variance 1, and all labels are equally likely:
+        the labelled mixture of Hsu et al. 2019, https://arxiv.org/abs/1810.07217, told apart as by Kingma et al. 2014,
+        section 3.1.2, https://arxiv.org/abs/1406.5298. Wu et al. 2019, https://arxiv.org/abs/1906.10859, teach labels
+        to weights of tokens.
+        """
+        distances = (styles.float().unsqueeze(1) - self.weight).square().sum(dim=2)
+        return F.cross_entropy(-distances / 2, style_ids)
 
     @torch.no_grad()
     def keep(self, heard: Iterable[tuple[Tensor, Tensor]], *, neutral: Tensor) -> None:
