@@ -14,7 +14,19 @@ from pipeline.report_alignment import alignment_section
 from pipeline.report_curves import chart, loss_terms, read_curve
 from pipeline.report_dropped import dropped_table
 from pipeline.report_facts import read_json, read_voice
-from pipeline.report_html import cell, charts, code, facts, heading, navigation, page, paragraph, section, table
+from pipeline.report_html import (
+    cell,
+    charts,
+    code,
+    details,
+    facts,
+    heading,
+    navigation,
+    page,
+    paragraph,
+    section,
+    table,
+)
 from pipeline.report_origin import Origin, origin_part, read_origin
 from pipeline.report_utterances import Budget
 from pipeline.report_voice import voice_section
@@ -68,8 +80,7 @@ def origin_of(params: Params, paths: Paths) -> Origin:
 
 def _origin(params: Params, paths: Paths) -> Iterator[str]:
     yield from origin_part(origin_of(params, paths))
-    yield heading("Params")
-    yield code(yaml_text(_used(params)))
+    yield details("Params of all that is built", code(yaml_text(_used(params))))
 
 
 def _training(params: Params, paths: Paths) -> Iterator[str]:

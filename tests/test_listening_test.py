@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 from tiny_voice import tone
+from typer.testing import CliRunner
 
 from pipeline.listening_results import COLUMNS, read_key, read_results, summarize
 from pipeline.listening_test import LEVEL_DB, draw_test, find_systems, listening_page
 from pipeline.output import write_json
+from stages.app import app
 from tts.audio.files import write_wav
 from tts.errors import AudioError, ConfigError, CorpusError, DataError
 from tts.lint.measuring import measure
@@ -212,6 +214,33 @@ class TestResults:
             read_results([write(tmp_path / "d.csv", [])], KEY)
         with pytest.raises(DataError, match="run `tts listening-test make`"):
             read_key(tmp_path / "key.json")
+
+
+def test_the_commands_write_a_page_with_its_key_and_read_answers(folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    places = [str(folders / name) for name in ("zebra", "quagga")]
+    made = CliRunner().invoke(
+        app, ("listening-test", "make", *places, "-o", "a.html", "--kind", "mos", "--sentences", "1")
+    )
+    assert (made.exit_code, made.output.splitlines()[0]) == (
+        0,
+        "wrote a.html: 2 clips to rate, 0 pairs; send it to listeners",
+    )
+    key = read_key(tmp_path / "a.key.json")
+    clips = {each["system"]: name for name, each in key["clips"].items()}
+    rows = [
+        {**row("ann", "mos", clips[system], "", answer), "test": key["test"]}
+        for system, answer in (("zebra", 4), ("quagga", 2))
+    ]
+    write(tmp_path / "r.csv", rows)
+    done = CliRunner().invoke(app, ("listening-test", "summarize", "r.csv", "--key", "a.key.json", "--json", "s.json"))
+    assert done.exit_code == 0, done.output
+    lines = [line.split() for line in done.output.splitlines()]
+    assert lines[2:4] == [["zebra", "1", "4.00", "[4.00,", "4.00]"], ["quagga", "1", "2.00", "[2.00,", "2.00]"]]
+    assert json.loads((tmp_path / "s.json").read_text())["opinions"]["zebra"]["mean"] == 4
+    failed = CliRunner().invoke(app, ("listening-test", "summarize", "none.csv", "--key", "a.key.json"))
+    assert failed.exit_code == 1
+    assert "none.csv: there is no such file" in failed.output
 
 
 class TestOpinions:
