@@ -170,11 +170,15 @@ def _by_utterance(values: Values) -> Mapping[str, Mapping[str, float]]:
 
 def _worst_first(utterances: Sequence[_Utterance]) -> list[_Utterance]:
     """By the first metric that there is; those that lack it come last."""
-    metric = next((name for name in _COLUMNS if any(name in each.scores for each in utterances)), None)
+    metric = _deciding(utterances)
     if metric is None:
         return list(utterances)
     sign = 1 if metric in HIGHER_IS_BETTER else -1
     return sorted(utterances, key=lambda each: (metric not in each.scores, sign * each.scores.get(metric, 0)))
+
+
+def _deciding(utterances: Sequence[_Utterance]) -> str | None:
+    return next((name for name in _COLUMNS if any(name in each.scores for each in utterances)), None)
 
 
 def _choose(utterances: Sequence[_Utterance], definition: MelDefinition, budget: Budget) -> list[_Utterance]:
@@ -203,7 +207,11 @@ def _table(utterances: Sequence[_Utterance], shown: set[str]) -> str:
     caption = "All utterances of the voice, the worst first; a column's head sorts by it."
     if len(shown) < len(utterances):
         caption += f" Those that are links can be heard below, {len(shown)} of {len(utterances)}."
-    inner = table(caption, ["utterance", *(METRICS[name].name_with_unit for name in columns)], rows, is_sortable=True)
+    heads = ["utterance", *(METRICS[name].name_with_unit for name in columns)]
+    metric = _deciding(utterances)
+    order = "ascending" if metric in HIGHER_IS_BETTER else "descending"
+    sorted_by = (METRICS[metric].name_with_unit, order) if metric else ("", "")
+    inner = table(caption, heads, rows, is_sortable=True, sorted_by=sorted_by)
     return f'<div class="utterances">{inner}</div>'
 
 

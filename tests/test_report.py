@@ -1,6 +1,7 @@
 """The report stands alone, says everything it should, and is the same bytes for the same results."""
 
 import base64
+import dataclasses
 import hashlib
 import io
 import re
@@ -291,6 +292,22 @@ class TestUtterances:
         html = section_with(params, paths, Budget(cards=9, seconds=1e-9, lossless_seconds=0))
         assert html.count('<details class="card"') == 1
 
+    def test_one_utterance_alone_has_no_interval(self, params, paths):
+        (name,) = params.run.voices
+        voice = read_voice(params, paths, name)
+        alone = {"mcd_db": {"mean": 5.0, "low": 5.0, "high": 5.0, "n": 1}}
+        voice = dataclasses.replace(voice, means=dict.fromkeys(voice.means, alone))
+        html = voice_section(voice, Budget(cards=1, seconds=1e9, lossless_seconds=1e9), ThisProcess())
+        assert "One utterance alone has no interval." in html
+        assert '<td class="first">5.00<small>n = 1</small></td>' in html
+
+    def test_a_voice_that_spoke_anew_is_to_be_measured_again(self, params, paths, monkeypatch):
+        (name,) = params.run.voices
+        rows = [{**row, "utterance_id": "new"} for row in read_voice(params, paths, name).sentences]
+        monkeypatch.setattr("pipeline.report_facts.VoiceFacts.sentences", rows)
+        with pytest.raises(DataError, match=f"lacks new, which was measured; run `tts evaluate {name}` again"):
+            section_with(params, paths, Budget(cards=1, seconds=1e9, lossless_seconds=1e9))
+
     def test_several_voices_share_a_page(self):
         one, four = Budget.shared_by(1), Budget.shared_by(4)
         assert (four.cards, four.seconds) == (one.cards // 4, one.seconds / 4)
@@ -451,11 +468,13 @@ class TestInABrowser:
     def test_tables_sort_by_click_and_by_keyboard(self, opened):
         worst_first = [float(value) for value in opened.run(COLUMN, 1)]
         assert worst_first == sorted(worst_first, reverse=True)
+        head = "return [...document.querySelectorAll('.utterances thead th')].map(head => head.ariaSort)"
+        assert opened.run(head)[:2] == [None, "descending"]
         opened.click(".utterances th:nth-child(2) button")
         assert [float(value) for value in opened.run(COLUMN, 1)] == worst_first[::-1]
+        assert opened.run(head)[:2] == [None, "ascending"]
         opened.type("enter")
         assert [float(value) for value in opened.run(COLUMN, 1)] == worst_first
-        head = "return [...document.querySelectorAll('.utterances thead th')].map(head => head.ariaSort)"
         assert opened.run(head)[:2] == [None, "descending"]
         opened.click(".utterances th:nth-child(1) button")
         assert opened.run(COLUMN, 0) == sorted(opened.run(COLUMN, 0))
