@@ -274,9 +274,10 @@ class TestOpinions:
         assert sign_test(ours, theirs) == pytest.approx(p, abs=1e-6)
 
 
-ENDED = """
+WAIT_FOR_THE_END = """
 const players = document.querySelector("#players");
-players.addEventListener("ended", () => setTimeout(arguments[0]), {capture: true, once: true});
+window.over = new Promise(resolve =>
+  players.addEventListener("ended", () => setTimeout(resolve), {capture: true, once: true}));
 """
 
 
@@ -297,8 +298,9 @@ class TestInABrowser:
         opened.type(*keys)
         opened.type("enter")  # nothing was heard: the page stays
         for _ in range(opened.run("return document.querySelectorAll('#players audio').length")):
+            opened.run(WAIT_FOR_THE_END)
             opened.type("space")
-            opened.wait(ENDED)
+            opened.wait("window.over.then(arguments[0])")
         opened.type("enter")
 
     def shown(self, opened):

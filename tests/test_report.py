@@ -421,7 +421,7 @@ PLAY_FROM_THE_MIDDLE = """
 const done = arguments[0], figure = document.querySelector("figure.clip");
 const [svg, audio] = ["svg", "audio"].map(name => figure.querySelector(name));
 const box = svg.getBoundingClientRect();
-audio.addEventListener("playing", () => {
+audio.addEventListener("seeking", () => {
   const at = audio.currentTime / audio.duration;
   audio.addEventListener("ended", () => {
     const line = new DOMMatrix(getComputedStyle(svg.querySelector(".cursor")).transform).e;
@@ -459,7 +459,7 @@ class TestInABrowser:
 
     def test_a_click_on_a_picture_plays_from_there_and_the_cursor_goes_along(self, opened):
         start, end = opened.wait(PLAY_FROM_THE_MIDDLE)
-        assert start == pytest.approx(0.5, abs=0.15)
+        assert start == pytest.approx(0.5, abs=0.01)
         assert end == pytest.approx(1, abs=0.02)
 
     def test_one_clip_is_heard_at_a_time(self, opened):
