@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ruamel.yaml import YAML
-
 from pipeline.ledger import read_ledger
+from pipeline.model_card import model_card
 from pipeline.parallel import Executor
 from pipeline.params import Params
 from pipeline.paths import Paths
@@ -16,10 +14,23 @@ from pipeline.report_alignment import alignment_section
 from pipeline.report_curves import chart, loss_terms, read_curve
 from pipeline.report_dropped import dropped_table
 from pipeline.report_facts import read_json, read_voice
-from pipeline.report_html import cell, charts, code, facts, heading, navigation, page, paragraph, section, table
+from pipeline.report_html import (
+    cell,
+    charts,
+    code,
+    details,
+    facts,
+    heading,
+    navigation,
+    page,
+    paragraph,
+    section,
+    table,
+)
 from pipeline.report_origin import Origin, origin_part, read_origin
 from pipeline.report_utterances import Budget
 from pipeline.report_voice import voice_section
+from pipeline.yaml import yaml_text
 from tts.config import to_plain
 
 
@@ -52,6 +63,16 @@ def build_report(params: Params, paths: Paths, executor: Executor) -> str:
     )
 
 
+def build_cards(params: Params, paths: Paths) -> dict[str, str]:
+    """Give the model card of every voice that is built, as Markdown.
+
+    Raises:
+        DataError: a result is missing; names the command that makes it.
+    """
+    origin = origin_of(params, paths)
+    return {name: model_card(read_voice(params, paths, name), params, origin) for name in sorted(params.run.voices)}
+
+
 def origin_of(params: Params, paths: Paths) -> Origin:
     """Commit and data of everything that is built."""
     return read_origin(paths.root, {name: paths.corpus(name) / "manifest.parquet" for name in params.run.corpora})
@@ -59,8 +80,7 @@ def origin_of(params: Params, paths: Paths) -> Origin:
 
 def _origin(params: Params, paths: Paths) -> Iterator[str]:
     yield from origin_part(origin_of(params, paths))
-    yield heading("Params")
-    yield code(_yaml(_used(params)))
+    yield details("Params of all that is built", code(yaml_text(_used(params))))
 
 
 def _training(params: Params, paths: Paths) -> Iterator[str]:
@@ -146,9 +166,3 @@ def _used(params: Params) -> dict[str, Any]:
 
 def _only(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: values[name] for name in names}
-
-
-def _yaml(values: Mapping[str, Any]) -> str:
-    text = io.StringIO()
-    YAML().dump(values, text)
-    return text.getvalue()

@@ -82,7 +82,14 @@ def heading(text: str) -> str:
     return f"<h3>{escape(text)}</h3>"
 
 
-def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, is_sortable: bool = False) -> str:
+def table(
+    caption: str,
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    is_sortable: bool = False,
+    sorted_by: tuple[str, str] = ("", ""),
+) -> str:
     """A table whose first column names its rows.
 
     Args:
@@ -90,8 +97,12 @@ def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], *, i
         head: text of the column heads.
         rows: first the row's name, text or `Html`, then cells as made by `cell`.
         is_sortable: whether readers may sort it by its columns.
+        sorted_by: column head by which the rows are sorted, and whether ascending or descending.
     """
-    heads = "".join(f'<th scope="col">{escape(each)}</th>' if each else "<td></td>" for each in head)
+    orders = {sorted_by[0]: f' aria-sort="{sorted_by[1]}"'} if sorted_by[0] else {}
+    heads = "".join(
+        f'<th scope="col"{orders.get(each, "")}>{escape(each)}</th>' if each else "<td></td>" for each in head
+    )
     lines = "\n".join(f'<tr><th scope="row">{_escaped(name)}</th>{"".join(cells)}</tr>' for name, *cells in rows)
     label = escape(caption, quote=True)
     inner = (

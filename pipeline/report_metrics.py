@@ -17,7 +17,12 @@ class Metric:
     @property
     def heading(self) -> str:
         """Name, unit and which way is better."""
-        return f"{self.title}{f', {self.unit}' if self.unit else ''} {self.better}"
+        return f"{self.name_with_unit} {self.better}"
+
+    @property
+    def name_with_unit(self) -> str:
+        """Name and unit."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
 
 
 METRICS = {

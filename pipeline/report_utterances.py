@@ -26,6 +26,7 @@ from tts.audio.files import read_audio
 from tts.audio.mel_definition import MelDefinition
 from tts.audio.prosody import f0
 from tts.data.tables import read_table
+from tts.errors import DataError
 from tts.metrics.cepstral import mel_cepstra
 from tts.metrics.settings import HIGHER_IS_BETTER
 from tts.metrics.warping import warping_path
@@ -119,7 +120,7 @@ def utterances_part(voice: VoiceFacts, scores: Sequence[Row], budget: Budget, ex
         executor: where pictures and sounds are made.
 
     Raises:
-        DataError: a table is missing or damaged.
+        DataError: a table is missing or damaged, or the voice spoke anew since it was measured.
         AudioError: a clip is missing or damaged.
     """
     utterances = _worst_first(_read(voice, scores))
@@ -140,6 +141,10 @@ def _read(voice: VoiceFacts, scores: Sequence[Row]) -> list[_Utterance]:
     distortions = _by_utterance({row: values[row]["mcd_db"] for row in ROWS})
     table_of_spoken = read_table(voice.audio / "synthesized.parquet", SPOKEN)
     spoken = {row["utterance_id"]: row for row in table_of_spoken}
+    if unspoken := [name for name in names if name not in spoken]:
+        raise DataError(
+            f"{voice.audio}: lacks {unspoken[0]}, which was measured; run `tts evaluate {voice.name}` again"
+        )
     aligned = read_intervals(voice.paths.alignments(voice.settings.corpus) / "phones.parquet", only=names)
     return [
         _Utterance(
@@ -165,11 +170,15 @@ def _by_utterance(values: Values) -> Mapping[str, Mapping[str, float]]:
 
 def _worst_first(utterances: Sequence[_Utterance]) -> list[_Utterance]:
     """By the first metric that there is; those that lack it come last."""
-    metric = next((name for name in _COLUMNS if any(name in each.scores for each in utterances)), None)
+    metric = _deciding(utterances)
     if metric is None:
         return list(utterances)
     sign = 1 if metric in HIGHER_IS_BETTER else -1
     return sorted(utterances, key=lambda each: (metric not in each.scores, sign * each.scores.get(metric, 0)))
+
+
+def _deciding(utterances: Sequence[_Utterance]) -> str | None:
+    return next((name for name in _COLUMNS if any(name in each.scores for each in utterances)), None)
 
 
 def _choose(utterances: Sequence[_Utterance], definition: MelDefinition, budget: Budget) -> list[_Utterance]:
@@ -198,7 +207,11 @@ def _table(utterances: Sequence[_Utterance], shown: set[str]) -> str:
     caption = "All utterances of the voice, the worst first; a column's head sorts by it."
     if len(shown) < len(utterances):
         caption += f" Those that are links can be heard below, {len(shown)} of {len(utterances)}."
-    inner = table(caption, ["utterance", *(METRICS[name].heading for name in columns)], rows, is_sortable=True)
+    heads = ["utterance", *(METRICS[name].name_with_unit for name in columns)]
+    metric = _deciding(utterances)
+    order = "ascending" if metric in HIGHER_IS_BETTER else "descending"
+    sorted_by = (METRICS[metric].name_with_unit, order) if metric else ("", "")
+    inner = table(caption, heads, rows, is_sortable=True, sorted_by=sorted_by)
     return f'<div class="utterances">{inner}</div>'
 
 

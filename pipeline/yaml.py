@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,3 +29,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if value is not None and not isinstance(value, dict):
         raise ConfigError(f"{path}: the top level must be a mapping of sections")
     return dict(value or {})
+
+
+def yaml_text(values: Mapping[str, Any]) -> str:
+    """Give a mapping as YAML."""
+    text = io.StringIO()
+    YAML().dump(values, text)
+    return text.getvalue()

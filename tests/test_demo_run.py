@@ -28,7 +28,8 @@ def would_run(project):
 
 
 def test_a_corpus_becomes_a_voice_and_a_report(finished):
-    for path in ("data/report/index.html", "models/tiny_acoustic/model.safetensors", "models/tiny_vocoder/config.json"):
+    reports = ("data/report/index.html", "data/report/tiny/MODEL_CARD.md")
+    for path in (*reports, "models/tiny_acoustic/model.safetensors", "models/tiny_vocoder/config.json"):
         assert (finished.root / path).stat().st_size > 0
     rows = read_table(finished.root / "data/features/tiny/index/utterances.parquet", UTTERANCES)
     samples = {file.stem for file in (finished.root / "data/audio/tiny").glob("*.wav")}

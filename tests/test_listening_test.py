@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 from tiny_voice import tone
+from typer.testing import CliRunner
 
 from pipeline.listening_results import COLUMNS, read_key, read_results, summarize
 from pipeline.listening_test import LEVEL_DB, draw_test, find_systems, listening_page
 from pipeline.output import write_json
+from stages.app import app
 from tts.audio.files import write_wav
 from tts.errors import AudioError, ConfigError, CorpusError, DataError
 from tts.lint.measuring import measure
@@ -214,6 +216,33 @@ class TestResults:
             read_key(tmp_path / "key.json")
 
 
+def test_the_commands_write_a_page_with_its_key_and_read_answers(folders, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    places = [str(folders / name) for name in ("zebra", "quagga")]
+    made = CliRunner().invoke(
+        app, ("listening-test", "make", *places, "-o", "a.html", "--kind", "mos", "--sentences", "1")
+    )
+    assert (made.exit_code, made.output.splitlines()[0]) == (
+        0,
+        "wrote a.html: 2 clips to rate, 0 pairs; send it to listeners",
+    )
+    key = read_key(tmp_path / "a.key.json")
+    clips = {each["system"]: name for name, each in key["clips"].items()}
+    rows = [
+        {**row("ann", "mos", clips[system], "", answer), "test": key["test"]}
+        for system, answer in (("zebra", 4), ("quagga", 2))
+    ]
+    write(tmp_path / "r.csv", rows)
+    done = CliRunner().invoke(app, ("listening-test", "summarize", "r.csv", "--key", "a.key.json", "--json", "s.json"))
+    assert done.exit_code == 0, done.output
+    lines = [line.split() for line in done.output.splitlines()]
+    assert lines[2:4] == [["zebra", "1", "4.00", "[4.00,", "4.00]"], ["quagga", "1", "2.00", "[2.00,", "2.00]"]]
+    assert json.loads((tmp_path / "s.json").read_text())["opinions"]["zebra"]["mean"] == 4
+    failed = CliRunner().invoke(app, ("listening-test", "summarize", "none.csv", "--key", "a.key.json"))
+    assert failed.exit_code == 1
+    assert "none.csv: there is no such file" in failed.output
+
+
 class TestOpinions:
     def test_equal_opinions_leave_no_doubt_and_one_has_no_interval(self):
         opinions = [Opinion(f"l{n % 3}", f"s{n}", 4.0) for n in range(9)]
@@ -245,9 +274,10 @@ class TestOpinions:
         assert sign_test(ours, theirs) == pytest.approx(p, abs=1e-6)
 
 
-ENDED = """
+WAIT_FOR_THE_END = """
 const players = document.querySelector("#players");
-players.addEventListener("ended", () => setTimeout(arguments[0]), {capture: true, once: true});
+window.over = new Promise(resolve =>
+  players.addEventListener("ended", () => setTimeout(resolve), {capture: true, once: true}));
 """
 
 
@@ -268,8 +298,9 @@ class TestInABrowser:
         opened.type(*keys)
         opened.type("enter")  # nothing was heard: the page stays
         for _ in range(opened.run("return document.querySelectorAll('#players audio').length")):
+            opened.run(WAIT_FOR_THE_END)
             opened.type("space")
-            opened.wait(ENDED)
+            opened.wait("window.over.then(arguments[0])")
         opened.type("enter")
 
     def shown(self, opened):

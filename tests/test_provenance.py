@@ -53,3 +53,14 @@ def test_outside_git_and_without_it_nothing_is_known(tmp_path, monkeypatch):
     assert read_provenance(tmp_path).revision is None, "no commit yet"
     monkeypatch.setenv("PATH", str(tmp_path))
     assert read_provenance(tmp_path).plain() == {}
+
+
+def test_what_a_run_writes_changes_no_commit(repository):
+    for name in ("dvc.lock", "metrics/runs/voice.json"):
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text("old")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "results")
+    (repository / "dvc.lock").write_text("new")
+    (repository / "metrics/runs/voice.json").write_text("new")
+    assert read_provenance(repository).is_dirty is False

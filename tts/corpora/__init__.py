@@ -27,7 +27,8 @@ KINDS: dict[str, ModuleType] = {
     "folder": folder,
     "filelist": filelist,
 }
-"""Each module has a `Config`, `fetch` and `read` as below, and `speakers` where it knows something about them."""
+"""Each module has a `Config`, `fetch` and `read` as below; `speakers` where it knows something about them, and a
+`LICENCE` where all corpora of the kind have one."""
 
 
 def fetch(config: CorpusConfig, destination: Path, tools: Tools) -> None:
@@ -58,4 +59,10 @@ def speakers(config: CorpusConfig, raw: Tree) -> list[Speaker]:
     """
     module = KINDS[config.kind]
     known: list[Speaker] = module.speakers(config, raw) if hasattr(module, "speakers") else []
+    return known
+
+
+def licence(config: CorpusConfig) -> str | None:
+    """Tell the licence of a corpus: the settings' word, or what its kind is known for; None where nobody knows."""
+    known: str | None = getattr(config, "licence", None) or getattr(KINDS[config.kind], "LICENCE", None)
     return known

@@ -34,6 +34,7 @@ class Config(ClipLimits):
         delimiter: between columns; there is no quoting.
         speaker, language: of the clips, where no column says.
         limit: use only the first so many clips by id; None = all.
+        licence: of the recordings, for the cards of voices that learn from them; None = not known.
     """
 
     kind: Literal["csv"]
@@ -45,6 +46,7 @@ class Config(ClipLimits):
     speaker: str = Field(default="speaker", min_length=1)
     language: str = Field(default="en", min_length=1)
     limit: int | None = Field(default=None, ge=1)
+    licence: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

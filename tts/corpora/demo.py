@@ -34,6 +34,7 @@ from tts.text.espeak import Manner, Speech, SpokenPhone, speak
 NamedSpeaker = Literal["anika", "annie", "carl", "michael", "nils", "olga"]
 Style = Literal["neutral", "calm", "excited"]
 
+LICENCE = "the sentences are MIT, and all clips are made by espeak-ng, a synthesiser"
 _LANGUAGE_VOICES = {"en": "en-us", "ko": "ko"}
 # Variants that speak en-us with the very same phones, without echo (closures stay exact zeros), without clipping, and
 # not by the Klatt synthesizer, whose noise differs from run to run.

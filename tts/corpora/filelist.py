@@ -57,6 +57,7 @@ class Config(ClipLimits):
         speakers, styles: names by the codes that stand in the columns, such as {0: neutral, 1: happy}; where empty,
             the columns hold names.
         limit: use only the first so many clips by id; None = all.
+        licence: of the recordings, for the cards of voices that learn from them; None = not known.
     """
 
     kind: Literal["filelist"]
@@ -70,6 +71,7 @@ class Config(ClipLimits):
     speakers: dict[str, str] = Field(default_factory=dict)
     styles: dict[str, str] = Field(default_factory=dict)
     limit: int | None = Field(default=None, ge=1)
+    licence: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

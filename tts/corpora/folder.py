@@ -31,12 +31,14 @@ class Config(ClipLimits):
         path: folder that holds a folder per speaker, absolute or relative to the project.
         language: of all clips.
         limit: use only the first so many clips by id; None = all.
+        licence: of the recordings, for the cards of voices that learn from them; None = not known.
     """
 
     kind: Literal["folder"]
     path: str
     language: str = Field(default="en", min_length=1)
     limit: int | None = Field(default=None, ge=1)
+    licence: str | None = None
 
 
 def fetch(config: Config, destination: Path, tools: Tools) -> None:

@@ -21,6 +21,7 @@ from tts.corpora.transcripts import find_audio, pair, read_transcripts
 from tts.corpora.trees import Tree, folders
 from tts.errors import CorpusError
 
+LICENCE = "public domain"
 _METADATA = "metadata.csv"
 
 

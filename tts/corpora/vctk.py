@@ -29,6 +29,7 @@ from tts.corpora.trees import Tree, inside
 from tts.errors import CorpusError
 
 _AUDIO, _TEXTS, _SPEAKERS = "wav48_silence_trimmed", "txt", "speaker-info.txt"
+LICENCE = "CC BY 4.0"
 _WITHOUT_TEXTS = ("p315",)
 _WITHOUT_SOME_AUDIO = ("p362",)
 _WITHOUT_MIC2 = ("p280", "p315")

@@ -66,7 +66,7 @@ def sign_test(ours: int, theirs: int) -> float:
     """
     count = ours + theirs
     tail = sum(math.comb(count, more) for more in range(max(ours, theirs), count + 1))
-    return min(2 * tail / 2**count, 1.0)
+    return min(2 * tail / (1 << count), 1.0)
 
 
 def _numbered(names: Sequence[str]) -> npt.NDArray[np.intp]:
