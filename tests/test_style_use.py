@@ -153,7 +153,6 @@ class TestSay:
             (("--style-token", "1=1"), "the voice's style is no weights of tokens but a latent vector"),
             (("--style", "calm", "--style-dimension", "6=1"), "no dimension 6; there are 0 to 5"),
             (("--style", "calm", "--energy-db", "3"), "energy_scale 1.41254 has no effect on tacotron2"),
-            (("--style", "calm", "--pitch-semitones", "nan"), "pitch_scale must be a positive number, not nan"),
         ],
     )  # fmt: skip
     def test_what_cannot_be_said_is_one_line_and_no_file(self, paths, tmp_path, options, message):
