@@ -36,6 +36,9 @@ FRAME = frozenset(
         *(f"pipeline.{name}" for name in ("alignment_comparison", "progress", "runtime", "stage", "yaml")),
         *(f"pipeline.{name}" for name in ("chunks", "local_executor", "ray_executor")),
         *(f"pipeline.{name}" for name in ("hosting", "provenance", "sample_files", "tracking")),
+        *(
+            f"pipeline.{name}" for name in ("recitals", "run_curves", "watching")
+        ),  # a new metric is no reason to train again
         *("tts.config", "tts.errors", "tts.models", "tts.registry"),
     }
 )

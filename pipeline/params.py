@@ -21,12 +21,15 @@ from tts.corpora import CorpusConfig
 from tts.data.splits import SplitSettings
 from tts.errors import ConfigError
 from tts.interfaces import Kind
-from tts.metrics.settings import EvaluateSettings
+from tts.metrics.settings import METRICS, EvaluateSettings
 from tts.registry import SYSTEMS
 from tts.text.frontend import TextSettings
 from tts.training.settings import RunSettings
 
 _T = TypeVar("_T")
+
+_OF_CLIPS = tuple(name for name in METRICS if name not in ("duration_mae_ms", "real_time_factor", "wv_mos"))
+"""Metrics that a clip alone, or beside its recording and its words, suffices for."""
 
 _BUILT = ("acoustic", "vocoders", "finetune", "finetune_replaying", "teach", "finetune_vocoders")
 """Sections of `run` that name runs."""
@@ -216,6 +219,8 @@ def _check_runs(params: Params, known: Path, models: Iterable[str]) -> None:
         _require(run.system, SYSTEMS, f"{where}.system")
         _require(run.corpus, params.corpora, f"{where}.corpus")
         check_model(run, known, where=f"{where}.model")
+        if run.evaluate is not None:
+            _require_all(run.evaluate.metrics, _OF_CLIPS, f"{where}.evaluate.metrics")
         if run.init_from is not None:
             _require(run.init_from, models, f"{where}.init_from")
         if run.replay is not None:

@@ -93,6 +93,10 @@ class Paths:
         """Give the curves of a run."""
         return self.root / "metrics" / "runs" / f"{run}.csv"
 
+    def run_curves(self, run: str) -> Path:
+        """Give the folder of the curves of a run that `dvc plots` draws."""
+        return self.root / "metrics" / "curves" / run
+
     def voice_metrics(self, voice: str) -> Path:
         """Give the scores of a voice beside its anchors."""
         return self.root / "metrics" / "voices" / f"{voice}.json"

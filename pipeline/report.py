@@ -84,7 +84,7 @@ def _origin(params: Params, paths: Paths) -> Iterator[str]:
 
 
 def _training(params: Params, paths: Paths) -> Iterator[str]:
-    runs = _built_runs(params)
+    runs = built_runs(params)
     metrics = {name: read_json(paths.run_metrics(name), f"tts train {name}") for name in runs}
     rows = [
         [
@@ -142,7 +142,7 @@ def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str
             yield words, f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _built_runs(params: Params) -> list[str]:
+def built_runs(params: Params) -> list[str]:
     """Runs that are built, each once: acoustic models, vocoders, then those that start from others."""
     return list(
         dict.fromkeys(
@@ -160,7 +160,7 @@ def _built_runs(params: Params) -> list[str]:
 def _used(params: Params) -> dict[str, Any]:
     """The params without the corpora, runs and voices that are not built."""
     plain: dict[str, Any] = to_plain(params)
-    built = {"corpora": params.run.corpora, "runs": _built_runs(params), "voices": params.run.voices}
+    built = {"corpora": params.run.corpora, "runs": built_runs(params), "voices": params.run.voices}
     return plain | {section: _only(plain[section], names) for section, names in built.items()}
 
 

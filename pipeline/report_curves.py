@@ -39,13 +39,20 @@ def loss_terms(curve: dict[str, list[tuple[float, float]]]) -> list[str]:
     return sorted(terms, key=lambda term: term != "loss")
 
 
-def chart(title: str, train: Points, validation: Points) -> str:
-    """Draw the training and validation values of one loss term over steps; empty where there are none."""
+def chart(title: str, train: Points, validation: Points, *, drawn: str = "validation") -> str:
+    """Draw the training and validation values of one loss term over steps; empty where there are none.
+
+    Args:
+        title: above it.
+        train: drawn grey.
+        validation: drawn in colour, with dots.
+        drawn: what the latter is called.
+    """
     values = [y for _, y in (*train, *validation)]
     if not values:
         return ""
     scale = _Scale(max(x for x, _ in (*train, *validation)), min(values), max(values))
-    last = f"last: validation {validation[-1][1]:.3g}" if validation else f"last: train {train[-1][1]:.3g}"
+    last = f"last: {drawn} {validation[-1][1]:.3g}" if validation else f"last: train {train[-1][1]:.3g}"
     label = escape(f"{title} over steps, {last}", quote=True)
     return (
         f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{label}">'

@@ -36,6 +36,12 @@ class Tracker:
             if self._run is not None:
                 self._run.log(dict(row), step=int(row["step"]))
 
+    def evaluation(self, row: Mapping[str, float]) -> None:
+        """Take in what was measured of the weights of a step, which may be long past."""
+        with self._giving_up():
+            if self._run is not None:
+                self._run.log({f"evaluation/{name}": value for name, value in row.items()})
+
     def samples(self, step: int, folder: Path) -> None:
         """Take in the pictures and sounds of a step, which are named by their utterances."""
         with self._giving_up():
@@ -119,7 +125,7 @@ def _start(name: str, config: Mapping[str, Any], *, key: str, mode: Mode, direct
         init_timeout=_PATIENCE_SECONDS,
         finish_timeout=_PATIENCE_SECONDS,
     )
-    return wandb.init(
+    run = wandb.init(
         project="tts",
         name=origin.title(name),
         group=origin.revision,
@@ -131,3 +137,5 @@ def _start(name: str, config: Mapping[str, Any], *, key: str, mode: Mode, direct
         dir=directory,
         settings=settings,
     )
+    run.define_metric("evaluation/*", step_metric="evaluation/step")
+    return run

@@ -1,8 +1,8 @@
 """Train or fine-tune one run; a run that was interrupted goes on where it was.
 
-Reads data/corpus/<corpus> and data/features/<corpus>, writes models/<run> and metrics/runs/<run>.{json,csv}; what it
-needs to go on is in .tts_cache/train. Example: ``tts train demo_vocoder``. How many processes train together, on how
-many machines, stands in runtime.yaml.
+Reads data/corpus/<corpus> and data/features/<corpus>, writes models/<run>, metrics/runs/<run>.{json,csv} and
+metrics/curves/<run>; what it needs to go on is in .tts_cache/train. Example: ``tts train demo_vocoder``. How many
+processes train together, on how many machines, stands in runtime.yaml.
 """
 
 from __future__ import annotations
@@ -43,7 +43,10 @@ def _launch(name: str) -> None:
 
 
 def _train(name: str) -> None:
-    from pipeline.hosting import hosted, samples_folder
+    from dataclasses import replace
+
+    from pipeline.hosting import evaluations_folder, hosted, samples_folder
+    from pipeline.recitals import keep_measures, recital_of, recited_clips
     from pipeline.stage import Code, stage
     from pipeline.training import content_of, keep, read_run
     from tts.registry import module_of
@@ -61,6 +64,7 @@ def _train(name: str) -> None:
         run = run.fitted(work, processes)
         task = run.task(processes.device, processes)
         data = run.data(task.network, num_samples=current.runtime.samples)
+        data = replace(data, recital=recital_of(run, task.network, recited_clips(run)))
         with hosted(current, name, run, work=work, processes=processes, should_stop=should_stop) as host:
             trainer = Trainer(task, data, run.settings, directory=work, host=host)
             if not trainer.run():
@@ -68,7 +72,10 @@ def _train(name: str) -> None:
                 raise typer.Exit(INTERRUPTED)
         if processes.is_first:
             keep(current.paths, name, run, task, trainer)
+            keep_measures(current.paths, name, run, evaluations=evaluations_folder(work))
         current.say(f"wrote {current.paths.model(name)}")
         current.say(f"{trainer.progress.step} steps, validation loss {trainer.progress.last['loss']:.4g}")
+        if share := trainer.metrics().get("evaluation_share"):
+            current.say(f"{share:.1%} of the time to say what is measured")
         if samples_folder(work).is_dir():
             current.say(f"samples in {samples_folder(work)}")

@@ -52,7 +52,7 @@ def test_every_declared_path_is_one_that_paths_py_knows(name):
         for make in (
             paths.raw, paths.corpus, paths.alignments, paths.mel, paths.prosody, paths.vectors, paths.index,
             paths.model, paths.teacher_mels, paths.audio, paths.scores, paths.data_metrics, paths.alignment_metrics,
-            paths.run_metrics, paths.run_curve, paths.voice_metrics,
+            paths.run_metrics, paths.run_curve, paths.run_curves, paths.voice_metrics,
         )
     }  # fmt: skip
     known |= {str(paths.report)} | {str(parent) for path in known for parent in Path(path).parents}

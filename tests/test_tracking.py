@@ -47,6 +47,7 @@ def test_what_is_kept_offline_is_all_that_a_later_sync_needs(tmp_path, drawn):
         for step, folder in enumerate(drawn, 1):
             tracker.samples(step, folder)
             tracker.row({"step": step, "train_loss": 1 / step})
+        tracker.evaluation({"step": 1, "mcd_db": 7.5})
     kept = {file.name: file.read_bytes() for folder in drawn for file in folder.iterdir()}
     for folder in drawn:
         shutil.rmtree(folder)  # as those of older steps are
@@ -61,6 +62,8 @@ def test_what_is_kept_offline_is_all_that_a_later_sync_needs(tmp_path, drawn):
     assert config["git"] == {"commit": "89abcde", "dirty": True}
     rows = [history(record) for record in records if record.HasField("history")]
     assert [(row["_step"], row["train_loss"]) for row in rows] == [(1, 1.0), (2, 0.5)]
+    measured = [row for row in rows if "evaluation/mcd_db" in row]
+    assert [(row["evaluation/step"], row["evaluation/mcd_db"]) for row in measured] == [(1, 7.5)]
     media = [row[key] for row in rows for key in ("pictures/ann-001", "sounds/ann-001")]
     assert [each["_type"] for each in media] == ["image-file", "audio-file"] * 2
     found = [(file.parent / "files" / each["path"]).read_bytes() for each in media]

@@ -31,7 +31,7 @@ from tts.errors import CorpusError
 from tts.phones import SILENCE
 from tts.text.espeak import Manner, Speech, SpokenPhone, speak
 
-NamedSpeaker = Literal["anika", "annie", "carl", "michael", "nils", "olga"]
+NamedSpeaker = Literal["anika", "annie", "boris", "carl", "ian", "michael", "nils", "olga", "quincy", "steph"]
 Style = Literal["neutral", "calm", "excited"]
 
 LICENCE = "the sentences are MIT, and all clips are made by espeak-ng, a synthesiser"
@@ -41,10 +41,14 @@ _LANGUAGE_VOICES = {"en": "en-us", "ko": "ko"}
 _SPEAKERS: dict[NamedSpeaker, Manner] = {
     "anika": Manner("+anika", pitch=35, rate=150),
     "annie": Manner("+Annie", pitch=50, rate=175),
+    "boris": Manner("+boris", pitch=50, rate=165),
     "carl": Manner("", pitch=50, rate=170),
+    "ian": Manner("+ian", pitch=50, rate=170),
     "michael": Manner("+Michael", pitch=64, rate=185),
     "nils": Manner("+Nguyen", pitch=45, rate=180),
     "olga": Manner("+aunty", pitch=50, rate=160),
+    "quincy": Manner("+quincy", pitch=55, rate=180),
+    "steph": Manner("+steph", pitch=50, rate=175),
 }
 # Others of that kind, for speakers who are made up.
 _VARIANTS = (

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from tts.interfaces import AcousticBatch, Controls, Illustrated, Spoken, Uncondi
 logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32]
+Made = TypeVar("Made")
 
 _LONGEST = 3
 """A network that has just begun may speak without end: this many times the recording is shown and heard."""
@@ -146,11 +148,11 @@ def choose_clips(lengths: Mapping[str, int], count: int) -> list[str]:
 
 
 @torch.no_grad()
-def render(sampler: Sampler, network: nn.Module, *, seed: int) -> Sequence[Sample]:
+def render(sampler: Callable[[nn.Module], Sequence[Made]], network: nn.Module, *, seed: int) -> Sequence[Made]:
     """Render samples and leave network and random numbers as they were; none, with a warning, if that fails.
 
     Args:
-        sampler: gives the samples.
+        sampler: gives the samples, or what is to be measured.
         network: that would be exported.
         seed: of what the network draws, the same at each rendering.
     """

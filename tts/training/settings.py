@@ -202,6 +202,25 @@ class Freeze:
         return self.start <= step and (self.end is None or step < self.end)
 
 
+@config
+class EvaluationSettings:
+    """Clips that are spoken and measured while a run learns, which changes nothing that it learns.
+
+    Attributes:
+        every: steps, a multiple of the run's `validate_every`; measured after the last step too, and before the first
+            where the run starts from another.
+        utterances: of the validation split, the same at each time, taken in turn from all speakers the network knows.
+        metrics: names, as in `evaluate.metrics`.
+    """
+
+    every: int = Field(gt=0)
+    utterances: int = Field(default=12, gt=0)
+    metrics: tuple[str, ...] = Field(
+        default=("mcd_db", "log_f0_rmse", "cer", "speaker_similarity", "speaker_similarity_other", "dnsmos_ovrl"),
+        min_length=1,
+    )
+
+
 def _whole_run(value: object) -> object:
     return {"pattern": value} if isinstance(value, str) else value
 
@@ -253,6 +272,7 @@ class RunSettings:
         accumulate: batches per optimizer step; processes share them, so their number changes no result.
         ema_decay: of the exported moving average of the weights; None = off.
         log_every, validate_every, checkpoint_every: steps.
+        evaluate: what is spoken and measured meanwhile; None = nothing.
         best_by: validation term that tells which weights are best: the lower, the better.
         export: the weights of the last step, or those that were best.
         patience: training ends after so many validations in a row that were not better; None = it never does.
@@ -295,6 +315,7 @@ class RunSettings:
     log_every: int = Field(default=50, gt=0)
     validate_every: int = Field(default=1000, gt=0)
     checkpoint_every: int = Field(default=1000, gt=0)
+    evaluate: EvaluationSettings | None = None
     best_by: str = "loss"
     export: Literal["last", "best"] = "last"
     patience: int | None = Field(default=None, gt=0)
@@ -318,6 +339,11 @@ class RunSettings:
         if self.adversary is not None and self.adversary.start_step >= self.steps:
             raise ValueError(f"adversary.start_step {self.adversary.start_step} is never reached in {self.steps} steps")
         self._check_start()
+        if self.evaluate is not None and self.evaluate.every % self.validate_every:
+            raise ValueError(
+                f"evaluate.every {self.evaluate.every} is no multiple of validate_every {self.validate_every}; "
+                "change one"
+            )
         own = [weight for name, weight in self.loss_weights.items() if name not in ADVERSARIAL_TERMS]
         if self.adversary is not None and self.adversary.start_step and not any(own):
             raise ValueError(

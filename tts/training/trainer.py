@@ -22,6 +22,7 @@ from tts.training.loading import prefetch
 from tts.training.meter import Meter, peak_memory
 from tts.training.processes import ALONE, Processes
 from tts.training.progress import Show, training_bar
+from tts.training.recital import Recital, Recited
 from tts.training.record import StepReport
 from tts.training.rehearsal import rehearse
 from tts.training.samples import Sample, Sampler, render
@@ -45,12 +46,14 @@ class TrainingData:
         largest: makes a batch that takes as much memory as any.
         validation: fixed batches.
         samples: renders a few fixed clips with a network.
+        recital: says the clips that are measured.
     """
 
     batch: Callable[[int], Batch]
     largest: Callable[[], Batch]
     validation: Sequence[Batch]
     samples: Sampler = lambda _: ()
+    recital: Recital = lambda _: ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Host:
         should_stop: asked after every step; then the state is saved and training ends early.
         on_row: told every row of the curve.
         on_samples: told a step and what its weights make of the sampled clips.
+        on_recital: told a step and how its weights say the clips that are measured.
     """
 
     workers: int = 1
@@ -70,6 +74,7 @@ class Host:
     should_stop: Callable[[], bool] = lambda: False
     on_row: Callable[[Mapping[str, float]], None] = lambda _: None
     on_samples: Callable[[int, Sequence[Sample]], None] = lambda *_: None
+    on_recital: Callable[[int, Sequence[Recited]], None] = lambda *_: None
 
 
 @dataclass
@@ -80,6 +85,7 @@ class Progress:
         step: steps done.
         seconds: spent on them, over all sittings.
         waited: seconds of these that no batch was ready.
+        reciting: seconds of these that the clips to be measured were spoken.
         joules: taken by all processes, over all sittings; NaN where one of these had nothing to tell it.
         last, best: validation terms with their step; best by the term that the settings name.
         worse: validations since the best one.
@@ -89,6 +95,7 @@ class Progress:
     step: int = 0
     seconds: float = 0.0
     waited: float = 0.0
+    reciting: float = 0.0
     joules: float = 0.0
     last: Terms = field(default_factory=dict)
     best: Terms = field(default_factory=dict)
@@ -150,6 +157,8 @@ class Trainer:
         self._since, self._meter = time.monotonic(), Meter(self._device)
         self._energy.spent()
         first, total = self.progress.step, self._settings.steps
+        if first == 0 and self._settings.init_from is not None:
+            self._recite()
         with self._curve() as curve, self._batches(first) as batches, training_bar(first, total) as show:
             self._train(curve, batches, show)
 
@@ -170,6 +179,7 @@ class Trainer:
             "seconds": progress.seconds,
             "steps_per_second": progress.step / progress.seconds if progress.seconds else 0.0,
             "loader_wait_share": progress.waited / progress.seconds if progress.seconds else 0.0,
+            **({"evaluation_share": progress.reciting / progress.seconds} if progress.reciting else {}),
             "device": torch.cuda.get_device_name(self._device) if cuda else self._device.type,
             "device_hours": progress.seconds * self._host.processes.size / 3600,
             "peak_memory_mb": peak_memory(self._device) / 1e6,
@@ -210,6 +220,8 @@ class Trainer:
         if self._is_due(settings.validate_every):
             validation = self._validate()
             self._sample()
+            if settings.evaluate is not None and self._is_due(settings.evaluate.every):
+                self._recite()
         if validation or self._is_due(settings.log_every):
             self._log(report, validation, curve)
         if self._is_due(settings.checkpoint_every):
@@ -253,6 +265,16 @@ class Trainer:
             found = render(self._data.samples, self._task.exported(), seed=self._settings.seed)
             if found:
                 self._host.on_samples(self.progress.step, found)
+
+    def _recite(self) -> None:
+        """Say the clips that are measured; of several processes, the first does."""
+        if self._settings.evaluate is None or not self._host.processes.is_first:
+            return
+        started = time.monotonic()
+        found = render(self._data.recital, self._task.exported(), seed=self._settings.seed)
+        if found:
+            self._host.on_recital(self.progress.step, found)
+        self.progress.reciting += time.monotonic() - started
 
     def _log(self, report: StepReport, validation: Terms, curve: Curve | None) -> None:
         self._read()
