@@ -12,32 +12,27 @@ from typing import Annotated
 
 import typer
 
-_Name = Annotated[str | None, typer.Option(help="May be left out where there is only one.")]
-_Paths = list[Path] | None
-_Texts = list[str] | None
-_Scale = Annotated[float, typer.Option(min=0.1, max=10, help="A factor; 1 leaves it as it is.")]
+from stages import voice_options as options
 
 
 def run(
     text: str,
     *,
     output: Annotated[Path, typer.Option("--output", "-o", help="WAV file to write.")],
-    voice: _Name = None,
-    language: Annotated[str, typer.Option(help="Of the text, as the corpus calls it.")] = "en",
-    speaker: _Name = None,
-    speaker_reference: Annotated[_Paths, typer.Option(help="Recordings of whom to speak like, not --speaker.")] = None,
-    style: Annotated[str | None, typer.Option(help="A name, or a mix: calm=0.3,lively=0.7.")] = None,
-    style_reference: Annotated[_Paths, typer.Option(help="Recordings whose mean style to take, not --style.")] = None,
-    style_token: Annotated[_Texts, typer.Option(help="Weight of a GST token, 3=0.4, or of a head's, 1:3=0.4.")] = None,
-    style_dimension: Annotated[_Texts, typer.Option(help="Move a learned style, 5=2.0, in deviations.")] = None,
-    style_temperature: Annotated[float, typer.Option(min=0, help="Draw a style so many deviations around.")] = 0.0,
-    seed: Annotated[int, typer.Option(help="Of what is drawn; the same seed gives the same speech.")] = 0,
-    pitch_scale: _Scale = 1.0,
-    energy_scale: _Scale = 1.0,
-    duration_scale: _Scale = 1.0,
-    noise_scale: Annotated[
-        float | None, typer.Option(min=0, help="Of end-to-end voices: how far they may stray, 0 = not at all.")
-    ] = None,
+    voice: options.Name = None,
+    language: options.Language = "en",
+    speaker: options.Name = None,
+    speaker_reference: options.SpeakerReference = None,
+    style: options.StyleName = None,
+    style_reference: options.StyleReference = None,
+    style_token: options.StyleToken = None,
+    style_dimension: options.StyleDimension = None,
+    style_temperature: options.StyleTemperature = 0.0,
+    seed: options.Seed = 0,
+    pitch_scale: options.Scale = 1.0,
+    energy_scale: options.Scale = 1.0,
+    duration_scale: options.Scale = 1.0,
+    noise_scale: options.NoiseScale = None,
 ) -> None:
     """Speak a text into a WAV file."""
     from pipeline.output import replaced_file
