@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import deque
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import torch
 
+from pipeline.anchors import ANCHORS, griffin_lim, write_anchors
 from pipeline.clip_scores import (
     SCORES,
     TOGETHER,
@@ -26,25 +27,22 @@ from pipeline.clip_scores import (
     score_rows,
     values_by_row,
 )
-from pipeline.fingerprint import code_key
+from pipeline.fingerprint import code_key, content_key
 from pipeline.incremental import map_cached
+from pipeline.kept import Kept
 from pipeline.known_voices import known_voices
 from pipeline.speaking import SPOKEN, VoiceFolders
-from tts.audio.files import write_wav
-from tts.audio.mel_definition import MelDefinition, require_equal
+from tts.audio.mel_definition import require_equal
 from tts.audio.prosody import PitchSettings
 from tts.config import build, to_plain
 from tts.data.features import CorpusFeatures
 from tts.data.tables import read_metadata, read_table, write_table
 from tts.errors import DataError
-from tts.interfaces import Inventory
 from tts.metrics.duration import TimedPhones
 from tts.metrics.settings import SPEAKER_METRICS, EvaluateSettings
 from tts.metrics.speakers import KnownVoices
 from tts.metrics.speed import real_time_factor
 from tts.synthesis import Line, Voice
-from tts.vocoders.griffin_lim import Config as GriffinLimConfig
-from tts.vocoders.griffin_lim import GriffinLim
 
 if TYPE_CHECKING:  # worker processes import this module and need no params
     from pipeline.stage import Stage
@@ -52,7 +50,7 @@ if TYPE_CHECKING:  # worker processes import this module and need no params
 Row = Mapping[str, Any]
 Waveform = npt.NDArray[np.float32]
 
-ROWS = ("voice", "copy_synthesis", "ground_truth", "griffin_lim")
+ROWS = ("voice", *ANCHORS)
 """The voice and its anchors: its vocoder on true mels, the recordings, and Griffin-Lim on true mels."""
 
 SENTENCES = pa.schema([(name, pa.string()) for name in ("utterance_id", "speaker", "style", "language", "text")])
@@ -105,7 +103,8 @@ def evaluate(plan: Plan, folder: Path, current: Stage) -> dict[str, dict[str, An
         ConfigError: its mel definition is not the corpus'.
     """
     spoken = _read_spoken(plan)
-    _write_anchors(plan, folder / "audio", spoken, current)
+    names = [row["utterance_id"] for row in spoken]
+    write_anchors(plan, folder / "audio", names, current)
     measuring = plan.measuring()
     clips = dict(_clips(plan, folder, spoken, _voices(plan, folder, spoken, current)))
     results = map_cached(
@@ -119,9 +118,9 @@ def evaluate(plan: Plan, folder: Path, current: Stage) -> dict[str, dict[str, An
     )
     scores = [row for name in sorted(clips) for row in score_rows(name, results, plan.settings.metrics)]
     write_table(folder / "scores.parquet", scores, SCORES)
-    _write_sentences(folder / "utterances.parquet", plan, [row["utterance_id"] for row in spoken])
+    _write_sentences(folder / "utterances.parquet", plan, names)
     # Timings differ from run to run, so they stand in the metrics only.
-    return summarize([*scores, *_speeds(plan, spoken[:_TIMED], threads=current.runtime.num_workers)], plan.settings)
+    return summarize([*scores, *_kept_speeds(plan, spoken[:_TIMED], current)], plan.settings)
 
 
 def summarize(scores: Sequence[Row], settings: EvaluateSettings) -> dict[str, dict[str, Any]]:
@@ -164,30 +163,6 @@ def _write_sentences(path: Path, plan: Plan, names: Sequence[str]) -> None:
     write_table(path, rows, SENTENCES, metadata=metadata)
 
 
-def _write_anchors(plan: Plan, audio: Path, spoken: Sequence[Row], current: Stage) -> None:
-    """Write the anchors' waveforms into ``<row>/<utterance_id>.wav``."""
-    for row in ROWS[1:]:
-        (audio / row).mkdir(parents=True)
-    names = [each["utterance_id"] for each in spoken]
-    write = partial(_write_anchors_of, plan, audio)
-    deque(plan.voice.executor(current).map(write, names, label=f"anchors {current.item}"), maxlen=0)
-
-
-def _write_anchors_of(plan: Plan, audio: Path, name: str) -> None:
-    if plan.voice.device == "cpu":
-        torch.set_num_threads(1)  # sums in another order would make the bytes depend on the machine's cores
-    features = plan.features()
-    definition, mel = features.mel_definition, features.mel(name)
-    recording, speaker = features.audio(name), features.utterances[name].speaker
-    anchors = {
-        "copy_synthesis": plan.voice.load().copy(mel, recording, speaker=speaker),
-        "ground_truth": recording,
-        "griffin_lim": _griffin_lim(definition, mel),
-    }
-    for row, waveform in anchors.items():
-        write_wav(audio / row / f"{name}.wav", waveform, sample_rate=definition.sample_rate)
-
-
 def _clips(
     plan: Plan, folder: Path, spoken: Sequence[Row], voices: Mapping[str, KnownVoices]
 ) -> Iterator[tuple[str, ClipFiles]]:
@@ -226,10 +201,21 @@ def _voices(plan: Plan, folder: Path, spoken: Sequence[Row], current: Stage) -> 
     )
 
 
-def _speeds(plan: Plan, spoken: Sequence[Row], *, threads: int) -> list[Row]:
-    """Real-time factors, phones or mels to samples, one clip at a time, with nothing else running."""
+def _kept_speeds(plan: Plan, spoken: Sequence[Row], current: Stage) -> list[Row]:
+    """Real-time factors as they were measured when this machine first ran this voice on these clips."""
+    threads = current.runtime.num_workers
     if "real_time_factor" not in plan.settings.metrics:
         return []
+    said = [(row["utterance_id"], row["phones"]) for row in spoken]
+    key = content_key(code_key("stages.evaluate"), plan.voice.key(), said, threads, platform.node())
+    kept = Kept(current.paths.cache / "evaluate" / "speeds")
+    if key not in kept:
+        kept.keep([(key, _speeds(plan, spoken, threads=threads))])
+    return list(kept.read(key))
+
+
+def _speeds(plan: Plan, spoken: Sequence[Row], *, threads: int) -> list[Row]:
+    """Real-time factors, phones or mels to samples, one clip at a time, with nothing else running."""
     torch.set_num_threads(threads)
     features, voice = plan.features(), plan.voice.load()
     rows = []
@@ -242,7 +228,7 @@ def _speeds(plan: Plan, spoken: Sequence[Row], *, threads: int) -> list[Row]:
         makers = {
             "voice": partial(_say, voice, line),
             "copy_synthesis": partial(voice.copy, mel, features.audio(name), speaker=utterance.speaker),
-            "griffin_lim": partial(_griffin_lim, features.mel_definition, mel),
+            "griffin_lim": partial(griffin_lim, features.mel_definition, mel),
         }
         for row, make in makers.items():
             factor = real_time_factor(make, sample_rate=features.mel_definition.sample_rate)
@@ -252,17 +238,6 @@ def _speeds(plan: Plan, spoken: Sequence[Row], *, threads: int) -> list[Row]:
 
 def _say(voice: Voice, line: Line) -> Waveform:
     return voice.speak([line])[0].waveform
-
-
-@torch.inference_mode()
-def _griffin_lim(definition: MelDefinition, mel: Waveform) -> Waveform:
-    waveform: Waveform = _griffin_lim_network(definition)(torch.from_numpy(np.array(mel)).T[None])[0].numpy()
-    return waveform
-
-
-@lru_cache(maxsize=1)
-def _griffin_lim_network(definition: MelDefinition) -> GriffinLim:
-    return GriffinLim(GriffinLimConfig(), Inventory(mel=definition))
 
 
 @lru_cache(maxsize=1)

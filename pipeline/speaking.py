@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import torch
 
+from pipeline.fingerprint import content_key, file_key
 from pipeline.ledger import Loss, loss, write_ledger
 from pipeline.parallel import Executor, ThisProcess
 from tts.audio.files import write_wav
@@ -62,6 +63,12 @@ class VoiceFolders:
     def load(self) -> Voice:
         """Give the voice, loaded once in each process."""
         return _load(self)
+
+    def key(self) -> str:
+        """Key of the weights and of what they run on."""
+        folders = [folder for folder in (self.acoustic, self.vocoder) if folder is not None]
+        files = [(path.name, file_key(path)) for folder in folders for path in sorted(folder.iterdir())]
+        return content_key(files, self.device)
 
     def executor(self, current: Stage) -> Executor:
         """Where the voice speaks: a GPU serves one process."""

@@ -1,4 +1,4 @@
-"""What the style options of `tts say` ask for, as a style of the voice."""
+"""Whom and which style the options of commands that speak ask for."""
 
 from __future__ import annotations
 
@@ -88,6 +88,29 @@ def _heard(voice: Voice, references: Sequence[Path]) -> StyleVector:
             raise AudioError(f"{path}: {error}") from error
         waveforms.append(waveform)
     return voice.styles.of_recordings(waveforms)
+
+
+def speaker_of(
+    name: str | None, recordings: Sequence[Path] | None, known: Sequence[str]
+) -> str | dict[str, float] | tuple[float, ...] | None:
+    """Give who was asked for: a name, a blend of names, or whoever is heard in recordings; None = nobody in particular.
+
+    Args:
+        name: or weights of names, anna=0.5,bert=0.5.
+        recordings: of one voice.
+        known: names that the voice knows.
+
+    Raises:
+        ConfigError: both are given, or the encoder's weights are absent.
+        AudioError: a recording cannot be read, or has too little speech.
+    """
+    if name is not None and recordings:
+        raise ConfigError("--speaker and --speaker-reference both say who speaks; give one of them")
+    if recordings:
+        from pipeline.vectors import reference_vector
+
+        return reference_vector(recordings)
+    return name_or_blend(name, known, "--speaker") if name is not None else None
 
 
 def name_or_blend(text: str, known: Sequence[str], option: str) -> str | dict[str, float]:

@@ -54,6 +54,7 @@ sys.modules["made_speech"] = load("made_speech")
 sys.modules["training_references"] = training_references = load("training_references")
 features, full_size, training = load("features"), load("full_size"), load("training")
 end_to_end, attention, styles = load("end_to_end"), load("attention"), load("styles")
+evaluation = load("evaluation")
 metrics_order, vocoder_table, vocoders = load("metrics_order"), load("vocoder_table"), load("vocoders")
 
 
@@ -220,6 +221,19 @@ class TestMetricsOrder:
         recording = np.sin(np.arange(40000) / 9).astype(np.float32)
         noise = metrics_order._noisy(recording, snr_db=10) - recording
         assert np.square(recording).mean() / np.square(noise).mean() == pytest.approx(10, rel=0.03)
+
+
+class TestEvaluation:
+    def test_what_is_kept_is_not_measured_again(self, tmp_path, monkeypatch):
+        assert evaluation.make_clips(tmp_path, 3, None) > 1
+        calls = []
+        score = evaluation.score_folder
+        monkeypatch.setattr(evaluation, "score_folder", lambda *arguments: calls.append(score(*arguments)))
+        found = evaluation.measure(tmp_path, 1, None, metrics=("mr_stft", "wv_mos"))
+        assert set(found) == {"first_seconds", "second_seconds", "one_changed_seconds"}
+        values = [each.values["clips"]["mr_stft"] for each in calls]
+        assert values[0] == values[1]
+        assert [name for name in values[0] if values[0][name] != values[2][name]] == ["s000"]
 
 
 class TestTraining:

@@ -295,6 +295,20 @@ class TestTranscription:
         with pytest.raises(NotMeasurableError, match="silent"):
             recognise(np.zeros(16000, np.float32), 16000, language="en")
 
+    def test_words_do_not_depend_on_the_clips_before(self):
+        clips = [tones(number) for number in range(8)]
+        forth = [recognise(clip, 16000, language="en") for clip in clips]
+        back = [recognise(clip, 16000, language="en") for clip in reversed(clips)]
+        assert forth == back[::-1]
+
+
+def tones(number):
+    """A tone that comes and goes, in noise, in which words are heard: other ones after other clips, if let."""
+    time = np.arange(12000 + 1700 * number) / 16000
+    tone = np.sin(2 * np.pi * (100 + 17 * number) * time) * (np.sin(2 * np.pi * 3 * time) > 0)
+    noise = np.random.default_rng(number).normal(0, 0.01, len(time))
+    return (0.25 * tone + noise).astype(np.float32)
+
 
 class TestSpeakers:
     VECTORS = np.eye(3, dtype=np.float32)

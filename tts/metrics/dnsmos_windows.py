@@ -89,7 +89,8 @@ def _mel(audio: Floats) -> Floats:
 
     power = np.abs(librosa.stft(audio, n_fft=2 * _HOP + 1, hop_length=_HOP)) ** 2
     mel: Floats = librosa.power_to_db(_mel_basis() @ power, ref=np.max)
-    return (mel.T + 40) / 40
+    scaled: Floats = (mel.T + 40) / 40
+    return scaled
 
 
 @lru_cache(maxsize=1)

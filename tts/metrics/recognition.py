@@ -44,6 +44,7 @@ def recognise(waveform: Waveform, sample_rate: int, *, language: str) -> str:
     import soxr
 
     decoder = _decoder()
+    decoder.reinit_feat()  # else the words would depend on the clips before
     decoder.start_utt()
     decoder.process_raw(_bytes(soxr.resample(waveform, sample_rate, SAMPLE_RATE)), full_utt=True)
     decoder.end_utt()
