@@ -26,8 +26,8 @@ def run(
     from pipeline.params import load_params
     from pipeline.paths import Paths
     from pipeline.runtime import load_runtime
-    from pipeline.style_options import name_or_blend
     from pipeline.vocoding import SOUNDS, find_places
+    from pipeline.voice_options import name_or_blend
     from tts.training.device import prepare_device
 
     runtime = load_runtime(Path())

@@ -43,19 +43,20 @@ def run(
     from pipeline.paths import Paths
     from pipeline.runtime import load_runtime
     from pipeline.speaking import voice_folders
-    from pipeline.style_options import StyleOptions, speaker_of
+    from pipeline.voice_options import SpeakerOptions, StyleOptions
     from tts.audio.files import write_wav
     from tts.interfaces import Controls
     from tts.synthesis import Synthesizer
     from tts.text.frontend import build_frontend
 
+    who = SpeakerOptions(speaker, speaker_reference)
     asked = StyleOptions(style, style_reference, style_token, style_dimension, style_temperature, seed)
     params, paths, runtime = load_params(Path()), Paths(Path()), load_runtime(Path())
     loaded = voice_folders(params, paths, runtime, voice).load()
     waveform = Synthesizer(loaded, build_frontend(params.text)).say(
         text,
         language=language,
-        speaker=speaker_of(speaker, speaker_reference, loaded.inventory.speakers),
+        speaker=who.of(loaded.inventory.speakers),
         style=asked.of(loaded),
         controls=Controls.of(
             pitch_scale=pitch_scale,

@@ -46,7 +46,7 @@ def run(
     from pipeline.reading_aloud import Manner
     from pipeline.runtime import load_runtime
     from pipeline.speaking import voice_folders
-    from pipeline.style_options import StyleOptions, speaker_of
+    from pipeline.voice_options import SpeakerOptions, StyleOptions
     from tts.errors import ConfigError
     from tts.interfaces import Controls
 
@@ -59,13 +59,14 @@ def run(
         return
     params, runtime = load_params(Path()), load_runtime(Path())
     folders = voice_folders(params, Paths(Path()), runtime, voice)
+    who = SpeakerOptions(speaker, speaker_reference)
     asked = StyleOptions(style, style_reference, style_token, style_dimension, style_temperature, seed)
     loaded = folders.load()
     manner = Manner(
         folders,
         params.text,
         language,
-        speaker=speaker_of(speaker, speaker_reference, loaded.inventory.speakers),
+        speaker=who.of(loaded.inventory.speakers),
         style=asked.of(loaded),
         controls=Controls.of(
             pitch_scale=pitch_scale,

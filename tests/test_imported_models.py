@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from pipeline.params import load_params
 from pipeline.paths import Paths
-from pipeline.report import _system
+from pipeline.report_facts import system_of_run
 from stages.app import app
 from tts.errors import CheckpointError, ConfigError
 
@@ -101,8 +101,8 @@ def test_dvc_keeps_imported_models_and_builds_their_voices(project, monkeypatch)
 def test_params_know_imported_models_by_their_folders(folder):
     import_both()
     params, paths = load_params(folder.root), Paths(folder.root)
-    assert _system(params, paths, "public_fs2") == "acoustic/fastspeech2, imported"
-    assert _system(params, paths, "tiny_acoustic") == "acoustic/fastspeech2"
+    assert system_of_run(params, paths, "public_fs2") == "acoustic/fastspeech2, imported"
+    assert system_of_run(params, paths, "tiny_acoustic") == "acoustic/fastspeech2"
     folder.set("runs.tiny_acoustic.init_from", "public_fs2")
     with pytest.raises(ConfigError, match=r"run\.acoustic\.tiny_acoustic\.init_from is None"):
         load_params(folder.root)  # the run that is built must say so as well

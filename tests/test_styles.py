@@ -11,7 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tiny_voice import INVENTORY, MEL_DEFINITION, Letters, tone
 
-from pipeline.style_options import StyleOptions
+from pipeline.voice_options import StyleOptions
 from tts.acoustic import fastspeech, fastspeech2, gst_tacotron, tacotron2
 from tts.audio.files import write_wav
 from tts.audio.spectrogram import mel_spectrogram

@@ -11,7 +11,7 @@ from tts.errors import AudioError, ConfigError
 
 if TYPE_CHECKING:  # the command line answers before torch is there
     from tts.styles import Style, StyleVector
-    from tts.synthesis import Voice
+    from tts.synthesis import Speaker, Voice
 
 
 _EXAMPLES = {
@@ -21,6 +21,43 @@ _EXAMPLES = {
     "--to": "anna=0.5,bert=0.5",
     "--speaker": "anna=0.5,bert=0.5",
 }
+
+
+@dataclass(frozen=True)
+class SpeakerOptions:
+    """As they were typed.
+
+    Attributes:
+        name: or weights of names, anna=0.5,bert=0.5.
+        recordings: of whom to speak like.
+
+    Raises:
+        ConfigError: both are given.
+    """
+
+    name: str | None
+    recordings: Sequence[Path] | None
+
+    def __post_init__(self) -> None:
+        """Refuse two who speak."""
+        if self.name is not None and self.recordings:
+            raise ConfigError("--speaker and --speaker-reference both say who speaks; give one of them")
+
+    def of(self, known: Sequence[str]) -> Speaker | None:
+        """Give whom they ask for; None = nobody in particular.
+
+        Args:
+            known: names that the voice knows.
+
+        Raises:
+            ConfigError: a blend cannot be read, or the encoder's weights are absent.
+            AudioError: a recording cannot be read, or has too little speech.
+        """
+        if self.recordings:
+            from pipeline.vectors import reference_vector
+
+            return reference_vector(self.recordings)
+        return name_or_blend(self.name, known, "--speaker") if self.name is not None else None
 
 
 @dataclass(frozen=True)
@@ -88,29 +125,6 @@ def _heard(voice: Voice, references: Sequence[Path]) -> StyleVector:
             raise AudioError(f"{path}: {error}") from error
         waveforms.append(waveform)
     return voice.styles.of_recordings(waveforms)
-
-
-def speaker_of(
-    name: str | None, recordings: Sequence[Path] | None, known: Sequence[str]
-) -> str | dict[str, float] | tuple[float, ...] | None:
-    """Give who was asked for: a name, a blend of names, or whoever is heard in recordings; None = nobody in particular.
-
-    Args:
-        name: or weights of names, anna=0.5,bert=0.5.
-        recordings: of one voice.
-        known: names that the voice knows.
-
-    Raises:
-        ConfigError: both are given, or the encoder's weights are absent.
-        AudioError: a recording cannot be read, or has too little speech.
-    """
-    if name is not None and recordings:
-        raise ConfigError("--speaker and --speaker-reference both say who speaks; give one of them")
-    if recordings:
-        from pipeline.vectors import reference_vector
-
-        return reference_vector(recordings)
-    return name_or_blend(name, known, "--speaker") if name is not None else None
 
 
 def name_or_blend(text: str, known: Sequence[str], option: str) -> str | dict[str, float]:
