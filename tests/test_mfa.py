@@ -491,7 +491,7 @@ def is_alive(pid):
 
 
 def wait_for(condition):
-    for _ in range(200):
+    for _ in range(1200):
         if condition():
             return True
         time.sleep(0.05)
