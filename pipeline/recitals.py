@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from torch import nn
 
 from pipeline.output import replaced_directory, write_json
@@ -20,9 +19,6 @@ from tts.interfaces import Unconditional
 from tts.training.batching import AcousticBatches
 from tts.training.end_to_end_batches import EndToEndBatches
 from tts.training.recital import AcousticRecital, EndToEndRecital, Recital, VocoderRecital, draw_evenly
-
-_VOCODED_SECONDS = 5.0
-"""What is measured of a clip's copy-synthesis; large vocoders take as long for it on a CPU."""
 
 _REFERENCES = 5
 """Recordings of a speaker tell how the voice sounds; a mean over more of them hardly differs."""
@@ -48,7 +44,7 @@ def recital_of(run: Run, network: nn.Module, ids: Sequence[str]) -> Recital:
     if run.system.kind == "vocoder":
         if ids and isinstance(network, Unconditional):
             raise ConfigError(f"evaluate has no effect on {run.settings.system}, which is told no mel; remove it")
-        return VocoderRecital(_beginnings(run, ids))
+        return VocoderRecital(run.beginnings(ids))
     if run.system.kind == "end_to_end":
         clips = EndToEndBatches(run.features, run.inventory, network, run.settings.batch)  # type: ignore[arg-type]
         return EndToEndRecital([clips.read([name]) for name in ids])
@@ -104,11 +100,3 @@ def new_speakers(run: Run) -> list[str]:
 
 def _speakers(run: Run, ids: Sequence[str]) -> dict[str, str]:
     return {name: run.features.utterances[name].speaker for name in ids}
-
-
-def _beginnings(run: Run, ids: Sequence[str]) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
-    """Log-mels [mels, frames] of the beginnings of clips, by id."""
-    mel = run.inventory.mel
-    most = int(_VOCODED_SECONDS * mel.sample_rate / mel.hop_length)
-    views = run.features.views("mel", ids)
-    return {name: np.array(view[:most].T, np.float32) for name, view in zip(ids, views, strict=True)}

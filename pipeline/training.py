@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
@@ -49,7 +50,7 @@ from tts.training.tasks import AdversarialTask, Batch, GeneratorTask, Supervised
 from tts.training.trainer import Trainer, TrainingData
 
 _SAMPLE_SECONDS = 5.0
-"""What is heard of a clip at each validation; large vocoders take as long for it on a CPU."""
+"""What is vocoded of a clip to be heard or measured; large vocoders take as long for it on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -203,12 +204,14 @@ class Run:
         return AcousticSamples([reader.read([name]) for name in ids], vocoder)
 
     def _vocoder_samples(self, ids: Sequence[str]) -> VocoderSamples:
+        return VocoderSamples(self.beginnings(ids), self.inventory.mel)
+
+    def beginnings(self, ids: Sequence[str]) -> dict[str, npt.NDArray[np.float32]]:
+        """Log-mels [mels, frames] of the first seconds of clips, by id."""
         mel = self.inventory.mel
         most = int(_SAMPLE_SECONDS * mel.sample_rate / mel.hop_length)
         views = self.features.views("mel", ids)
-        return VocoderSamples(
-            {name: np.array(view[:most].T, np.float32) for name, view in zip(ids, views, strict=True)}, mel
-        )
+        return {name: np.array(view[:most].T, np.float32) for name, view in zip(ids, views, strict=True)}
 
     def _discriminator(self) -> nn.Module | None:
         if self.settings.adversary is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tts.audio.mel_definition import MelDefinition
 from tts.audio.spectrogram import mel_spectrogram
@@ -14,6 +14,20 @@ from tts.training.samples import Picture, Sample
 
 _LONGEST = 3
 """A network that has just begun may speak without end: this many times the recording is shown and heard."""
+
+
+def spoken_waveform(network: nn.Module, clip: EndToEndBatch) -> tuple[SpokenWaveform, Tensor]:
+    """What a network says freely, and its waveform [1, samples], which ends where a beginner does not.
+
+    Args:
+        network: has `speak`.
+        clip: a batch of one.
+    """
+    spoken: SpokenWaveform = network.speak(  # type: ignore[operator]
+        clip.phones, clip.phone_lengths, speaker_ids=clip.speaker_ids, controls=Controls()
+    )
+    samples = min(int(spoken.num_samples[0]), _LONGEST * clip.waveform.shape[1])
+    return spoken, spoken.waveform[:1, :samples]
 
 
 class EndToEndSamples:
@@ -29,11 +43,7 @@ class EndToEndSamples:
         return [self._render(network, clip.to(device)) for clip in self._clips]
 
     def _render(self, network: nn.Module, clip: EndToEndBatch) -> Sample:
-        spoken: SpokenWaveform = network.speak(  # type: ignore[operator]
-            clip.phones, clip.phone_lengths, speaker_ids=clip.speaker_ids, controls=Controls()
-        )
-        samples = min(int(spoken.num_samples[0]), _LONGEST * clip.waveform.shape[1])
-        waveform = spoken.waveform[:1, :samples]
+        spoken, waveform = spoken_waveform(network, clip)
         recorded, made = (
             mel_spectrogram(each.float(), self._definition)[0].cpu().numpy() for each in (clip.waveform, waveform)
         )

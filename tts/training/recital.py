@@ -13,12 +13,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from tts.interfaces import AcousticBatch, Controls, EndToEndBatch, Spoken, SpokenWaveform
+from tts.interfaces import AcousticBatch, EndToEndBatch
+from tts.training.end_to_end_samples import spoken_waveform
+from tts.training.samples import spoken_mel
 
 Floats = npt.NDArray[np.float32]
-
-_LONGEST = 3
-"""A network that has just begun may speak without end: this many times the recording is kept."""
 
 
 class Recited(NamedTuple):
@@ -45,11 +44,8 @@ class EndToEndRecital:
         return [self._say(network, clip.to(device)) for clip in self._clips]
 
     def _say(self, network: nn.Module, clip: EndToEndBatch) -> Recited:
-        spoken: SpokenWaveform = network.speak(  # type: ignore[operator]
-            clip.phones, clip.phone_lengths, speaker_ids=clip.speaker_ids, controls=Controls()
-        )
-        samples = min(int(spoken.num_samples[0]), _LONGEST * clip.waveform.shape[1])
-        return Recited(clip.utterance_ids[0], _array(spoken.waveform[0, :samples]))
+        _, waveform = spoken_waveform(network, clip)
+        return Recited(clip.utterance_ids[0], _array(waveform[0]))
 
 
 class AcousticRecital:
@@ -65,14 +61,7 @@ class AcousticRecital:
         return [self._say(network, clip.to(device)) for clip in self._clips]
 
     def _say(self, network: nn.Module, clip: AcousticBatch) -> Recited:
-        spoken: Spoken = network.speak(  # type: ignore[operator]
-            clip.phones,
-            clip.phone_lengths,
-            speaker_ids=clip.speaker_ids,
-            style_ids=clip.style_ids,
-            controls=Controls(),
-        )
-        mel = spoken.mel[0, : min(int(spoken.mel_lengths[0]), _LONGEST * len(clip.mel[0]))]
+        _, mel = spoken_mel(network, clip)
         return Recited(clip.utterance_ids[0], _array(mel.T))
 
 

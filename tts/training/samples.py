@@ -65,6 +65,23 @@ Sampler = Callable[[nn.Module], Sequence[Sample]]
 """Renders always the same clips with a network; a pure function of its weights."""
 
 
+def spoken_mel(network: nn.Module, clip: AcousticBatch) -> tuple[Spoken, Tensor]:
+    """What an acoustic model says freely, and its mel [frames, mels], which ends where a beginner does not.
+
+    Args:
+        network: has `speak`.
+        clip: a batch of one.
+    """
+    spoken: Spoken = network.speak(  # type: ignore[operator]
+        clip.phones,
+        clip.phone_lengths,
+        speaker_ids=clip.speaker_ids,
+        style_ids=clip.style_ids,
+        controls=Controls(),
+    )
+    return spoken, spoken.mel[0, : min(int(spoken.mel_lengths[0]), _LONGEST * len(clip.mel[0]))]
+
+
 class AcousticSamples:
     """The recorded mel, the mel that follows the recording, and the mel that is spoken freely, which is heard too."""
 
@@ -84,14 +101,7 @@ class AcousticSamples:
         return [self._render(network, clip.to(device)) for clip in self._clips]
 
     def _render(self, network: nn.Module, clip: AcousticBatch) -> Sample:
-        spoken: Spoken = network.speak(  # type: ignore[operator]
-            clip.phones,
-            clip.phone_lengths,
-            speaker_ids=clip.speaker_ids,
-            style_ids=clip.style_ids,
-            controls=Controls(),
-        )
-        mel = spoken.mel[0, : min(int(spoken.mel_lengths[0]), _LONGEST * len(clip.mel[0]))]
+        spoken, mel = spoken_mel(network, clip)
         followed: Tensor = network.teacher_forced(clip)  # type: ignore[operator]
         recorded = _array(clip.mel[0].T)
         low, high = float(recorded.min()), float(recorded.max())
